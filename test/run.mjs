@@ -1,0 +1,104 @@
+/**
+ * `npm test [-- WORD...]`: sets up, checks style and types, runs the tests. Words choose the test
+ * files whose path contains one of them; the checks are then left out.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { asRoot, root, say, setup } from './setup.mjs';
+
+/** Fast tests first: what they find is found early. Tests with real images share two cores. */
+const GROUPS = [
+  { name: 'unit', dir: 'test/unit', concurrency: os.availableParallelism(), timeoutMs: 60_000 },
+  { name: 'rig', dir: 'test/rig', concurrency: 2, timeoutMs: 300_000 },
+  { name: 'integration', dir: 'test/integration', concurrency: 2, timeoutMs: 900_000 },
+];
+
+const CHECKS = [
+  { name: 'style', argv: ['node_modules/@biomejs/biome/bin/biome', 'ci'] },
+  {
+    name: 'types',
+    argv: ['node_modules/typescript/bin/tsc', '--noEmit', '--project', 'test/tsconfig.json'],
+  },
+];
+
+const words = process.argv.slice(2);
+const groups = GROUPS.map((group) => ({ ...group, files: testFiles(group.dir, words) }));
+
+if (groups.every(({ files }) => files.length === 0)) {
+  console.error(`No test file's path contains ${words.map((word) => `'${word}'`).join(' or ')}`);
+  process.exit(1);
+}
+if (
+  process.getuid() !== 0 &&
+  groups.some(({ name, files }) => name !== 'unit' && files.length > 0)
+) {
+  console.error('Tests that build images need root. Run this instead:');
+  console.error(`  ${asRoot(['test', ...(words.length > 0 ? ['--', ...words] : [])].join(' '))}`);
+  process.exit(3);
+}
+setup();
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+if (words.length === 0) {
+  for (const check of CHECKS) {
+    say(check.name);
+    const { status } = spawnSync(process.execPath, check.argv, { cwd: root, stdio: 'inherit' });
+    add(total, { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 });
+  }
+}
+for (const group of groups.filter(({ files }) => files.length > 0)) {
+  say(`${group.name} tests`);
+  add(total, runTests(group));
+}
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exitCode = total.failed === 0 ? 0 : 1;
+
+/** Test files below a directory whose path contains one of the words; all of them without words. */
+function testFiles(dir, wanted) {
+  if (!existsSync(path.join(root, dir))) {
+    return [];
+  }
+  return readdirSync(path.join(root, dir), { recursive: true })
+    .map((name) => path.join(dir, name))
+    .filter((file) => file.endsWith('.test.ts'))
+    .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)))
+    .sort();
+}
+
+/** Runs named files: given a directory, Node 20 takes every file in it for a test. */
+function runTests({ files, concurrency, timeoutMs }) {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'dibkit-test-'));
+  try {
+    const tap = path.join(dir, 'tap');
+    const args = [
+      ['--enable-source-maps', '--import', 'tsx', '--test'],
+      [`--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`],
+      ['--test-reporter=spec', '--test-reporter-destination=stdout'],
+      ['--test-reporter=tap', `--test-reporter-destination=${tap}`],
+      files,
+    ];
+    const { status } = spawnSync(process.execPath, args.flat(), { cwd: root, stdio: 'inherit' });
+    return counts(existsSync(tap) ? readFileSync(tap, 'utf8') : '', status);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** What the runner counted. A runner that failed without a failed test counts as one. */
+function counts(tap, status) {
+  const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(tap)?.[1] ?? 0);
+  const failed = count('fail') + count('cancelled');
+  return {
+    passed: count('pass'),
+    failed: status !== 0 && failed === 0 ? 1 : failed,
+    skipped: count('skipped') + count('todo'),
+  };
+}
+
+function add(sum, more) {
+  for (const key of Object.keys(sum)) {
+    sum[key] += more[key];
+  }
+}
