@@ -1,0 +1,93 @@
+/** The log in a file. */
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { BuildEvent } from './event.ts';
+import { configError, type Failed } from './failure.ts';
+import type { FailureContext } from './failure-text.ts';
+import { INITIAL_LOG_STATE, logLines, nextLogState, renderTimestamp } from './lines.ts';
+import type { Reader } from './reader.ts';
+
+/**
+ * Appends the log to a file, every line with its time. Written line by line, so that the file is
+ * complete up to the moment of a SIGKILL; flushed to the disk at the end.
+ */
+export class LogFile implements Reader {
+  readonly name: string;
+  readonly #context: FailureContext;
+  #descriptor: number | undefined;
+  #state = INITIAL_LOG_STATE;
+
+  /** @throws Failed `config`: the file cannot be opened for appending. Its directory must exist. */
+  constructor(path: string, context: FailureContext = {}) {
+    this.name = `the log file "${path}"`;
+    this.#context = context;
+    try {
+      this.#descriptor = openSync(path, 'a', 0o644);
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+  }
+
+  receive(event: BuildEvent): void {
+    const prefix = renderTimestamp(event.at);
+    const lines = logLines(event, this.#state, this.#context);
+    this.#state = nextLogState(this.#state, event);
+    if (this.#descriptor !== undefined && lines.length > 0) {
+      writeAll(this.#descriptor, Buffer.from(lines.map((line) => `${prefix}${line}\n`).join('')));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    if (descriptor === undefined) {
+      return;
+    }
+    try {
+      flush(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+// A write may be cut short: by a full disk (the next one then throws), or into a pipe.
+function writeAll(descriptor: number, bytes: Buffer): void {
+  let written = 0;
+  while (written < bytes.length) {
+    written += writeSync(descriptor, bytes, written);
+  }
+}
+
+function flush(descriptor: number): void {
+  try {
+    fsyncSync(descriptor);
+  } catch (error) {
+    // Source: fsync(2): EINVAL for files that cannot be flushed, such as a pipe or /dev/null.
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') {
+      throw error;
+    }
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'its directory does not exist',
+  ENOTDIR: 'its directory is a file',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'its file system is read-only',
+};
+
+function unwritable(path: string, error: unknown): Failed {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+  const hint =
+    code === 'ENOENT'
+      ? `Make it first: mkdir -p '${dirname(path)}'`
+      : 'Name a file in a directory that you can write to with --logfile';
+  return configError(`Cannot write the log file "${path}": ${reason}`, {
+    hint,
+    at: { file: path },
+  });
+}

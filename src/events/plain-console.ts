@@ -1,0 +1,36 @@
+/** The log on a stream that is no terminal, or one that cannot redraw. */
+import type { Writable } from 'node:stream';
+import type { BuildEvent } from './event.ts';
+import { INITIAL_LOG_STATE, logLines, nextLogState, renderTimestamp } from './lines.ts';
+import type { Reader } from './reader.ts';
+import { TolerantWriter } from './tolerant-writer.ts';
+
+/** Writes the log's lines to a stream as events arrive. Survives a reader that goes away. */
+export class PlainConsole implements Reader {
+  readonly name = 'the console';
+  readonly #writer: TolerantWriter;
+  readonly #timestamps: boolean;
+  #state = INITIAL_LOG_STATE;
+
+  constructor(stream: Writable, options: { readonly timestamps: boolean }) {
+    this.#writer = new TolerantWriter(stream);
+    this.#timestamps = options.timestamps;
+  }
+
+  receive(event: BuildEvent): void {
+    // The command reports a failure itself, on standard error: not twice.
+    const lines =
+      event.kind === 'build-end' && event.failure !== undefined ? [] : logLines(event, this.#state);
+    this.#state = nextLogState(this.#state, event);
+    const prefix = this.#timestamps ? renderTimestamp(event.at) : '';
+    this.#writer.write(lines.map((line) => `${prefix}${line}\n`).join(''));
+  }
+
+  drained(): Promise<void> {
+    return this.#writer.drained();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#writer.drained();
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * From what the user said to a `BuildPlan`. Pure: options and environment in, a frozen value or all
+ * the problems out. Source of defaults: lib/disk-image-create, lib/img-defaults (compat).
+ */
+import { configError, usageError } from '../events/failure.ts';
+import type {
+  BreakPlan,
+  BuildPlan,
+  DiskRequest,
+  ImagePlan,
+  ShowPlan,
+  WorkPlan,
+} from './build-plan.ts';
+import { FORMATS, formatOf } from './formats.ts';
+import type { OptionValues } from './options.ts';
+
+/** What the host and the installation say. */
+export interface HostFacts {
+  readonly version: string;
+  /** Debian's name: `amd64`, `arm64`, ... */
+  readonly arch: string;
+  readonly cwd: string;
+  readonly home: string;
+  readonly builtinElements: string;
+  readonly implicitElement: string;
+  /** `$_LIB`: the shell library. */
+  readonly shellLibrary: string;
+  /** Node's executable and the package's folder, for hooks that run on Node. */
+  readonly node: string;
+  readonly packageRoot: string;
+}
+
+export interface BuildRequest {
+  readonly elements: readonly string[];
+  /** The command line after the command's name, for `DIB_ARGS`. */
+  readonly argv: readonly string[];
+  readonly options: OptionValues;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly host: HostFacts;
+}
+
+/**
+ * The plan of a build, but for the implicit elements, which need the catalogue
+ * (`withElements` adds them).
+ *
+ * @throws Failed `usage` that lists every problem of options and variables.
+ */
+export function planBuild(request: BuildRequest): BuildPlan {
+  const read = new Reader(request);
+  const { host } = request;
+  const image = planImage(read, host.cwd);
+  const disk = planDisk(read);
+  const work = planWork(read, host.home);
+  const show = planShow(read);
+  const packages = read.list('packages').flatMap(words);
+  const arch = read.text('arch', 'ARCH') ?? host.arch;
+  const installType = read.text('installType', 'DIB_DEFAULT_INSTALLTYPE');
+  const breaks = planBreaks(read);
+  if (request.elements.length === 0) {
+    throw usageError(
+      'At least one distribution root element must be specified',
+      "For example: disk-image-create vm debian-minimal (see 'disk-image-create --help')",
+    );
+  }
+  read.assertNoProblems();
+  const elementsPath = [
+    ...(read.variable('ELEMENTS_PATH')?.split(':') ?? []),
+    host.builtinElements,
+  ];
+  const settled = { arch, installType, image, disk, work, show, packages, elementsPath };
+  return Object.freeze({
+    version: host.version,
+    elements: request.elements,
+    requested: request.elements,
+    elementsPath,
+    implicitElement: host.implicitElement,
+    arch,
+    image,
+    disk,
+    work,
+    packages,
+    breaks,
+    show,
+    environment: hookEnvironment(request, read, settled),
+  });
+}
+
+/** Whether the plan asks for the element `base` to be added. */
+export function wantsBase(options: OptionValues): boolean {
+  return options.skipBase !== true;
+}
+
+function planImage(read: Reader, cwd: string): ImagePlan {
+  const types = [...new Set((read.text('types') ?? 'qcow2').split(',').map((type) => type.trim()))];
+  for (const type of types) {
+    if (formatOf(type) === undefined) {
+      read.problem(
+        `Unknown image type '${type}'; known types: ${FORMATS.map((format) => format.type).join(', ')}`,
+      );
+    }
+  }
+  const options = read.text('qemuImgOptions', 'QEMU_IMG_OPTIONS');
+  return {
+    name: stripSuffix(read.text('output', 'IMAGE_NAME') ?? 'image', types),
+    cwd,
+    types,
+    checksums: checksums(read.flag('checksum') ? '1' : (read.variable('DIB_CHECKSUM') ?? '0')),
+    compress: !read.flag('uncompressed'),
+    ...(options === undefined ? {} : { qemuImgOptions: options }),
+    overwrite: !['', '0'].includes(read.variable('OVERWRITE_OLD_IMAGE') ?? '0'),
+    gzip: read.variable('DIB_GZIP_BIN') ?? 'gzip',
+  };
+}
+
+/** With exactly one type, one trailing `.<type>` is dropped: `-t raw -o a.raw` writes `a.raw` (compat). */
+function stripSuffix(name: string, types: readonly string[]): string {
+  const suffix = `.${types[0]}`;
+  return types.length === 1 && name.endsWith(suffix) && name !== suffix
+    ? name.slice(0, -suffix.length)
+    : name;
+}
+
+/** `0` and empty: none; `1`: both; else those whose name occurs in it (compat). */
+function checksums(value: string): readonly ('md5' | 'sha256')[] {
+  const known = ['md5', 'sha256'] as const;
+  if (value === '' || value === '0') {
+    return [];
+  }
+  return value === '1' ? known : known.filter((name) => value.includes(name));
+}
+
+function planDisk(read: Reader): DiskRequest {
+  const config = read.variable('DIB_BLOCK_DEVICE_CONFIG');
+  const imageSize = read.number('imageSize', 'DIB_IMAGE_SIZE');
+  const extraSize = read.number('imageExtraSize', 'DIB_IMAGE_EXTRA_SIZE');
+  const blockSize = read.number(undefined, 'DIB_BLOCK_SIZE');
+  const maxOnlineResize = read.number('maxOnlineResize', 'MAX_ONLINE_RESIZE');
+  const rootLabel = read.text('rootLabel', 'ROOT_LABEL');
+  return {
+    ...(config === undefined ? {} : { config }),
+    ...(imageSize === undefined ? {} : { imageSize }),
+    ...(extraSize === undefined ? {} : { extraSize }),
+    journalSize: read.number('mkfsJournalSize', 'DIB_JOURNAL_SIZE') ?? 64,
+    ...(blockSize === undefined ? {} : { blockSize }),
+    ...(maxOnlineResize === undefined ? {} : { maxOnlineResize }),
+    mkfsOptions: read.text('mkfsOptions', 'MKFS_OPTS') ?? '',
+    ...(rootLabel === undefined ? {} : { rootLabel }),
+    rootFsType: read.variable('FS_TYPE') ?? 'ext4',
+  };
+}
+
+function planWork(read: Reader, home: string): WorkPlan {
+  return {
+    tmpDir: read.variable('TMPDIR') ?? read.variable('TMP_DIR') ?? '/tmp',
+    // Only the exact string 0 allows a tmpfs (compat).
+    noTmpfs: read.flag('noTmpfs') || (read.variable('DIB_NO_TMPFS') ?? '0') !== '0',
+    minTmpfs: read.number('minTmpfs', 'DIB_MIN_TMPFS') ?? 2,
+    imageCache: read.text('imageCache', 'DIB_IMAGE_CACHE') ?? `${home}/.cache/image-create`,
+    lockFiles: read.variable('DIB_LOCKFILES') ?? `${home}/.cache/dib/lockfiles`,
+  };
+}
+
+function planShow(read: Reader): ShowPlan {
+  const logFile = read.text('logfile');
+  const quiet = read.variable('DIB_QUIET');
+  const on = (name: string): boolean => !['', '0'].includes(read.variable(name) ?? '0');
+  return {
+    ...(logFile === undefined ? {} : { logFile }),
+    // A log file silences the console unless DIB_QUIET=0 says otherwise (compat).
+    quiet: quiet === undefined ? logFile !== undefined : quiet !== '0',
+    timestamps: !on('DIB_NO_TIMESTAMP'),
+    imageUsage: on('DIB_SHOW_IMAGE_USAGE_FULL')
+      ? 'full'
+      : on('DIB_SHOW_IMAGE_USAGE')
+        ? 'large'
+        : 'none',
+    trace: read.count('trace') + (Number(read.variable('DIB_DEBUG_TRACE') ?? 0) || 0),
+  };
+}
+
+function planBreaks(read: Reader): BreakPlan {
+  const command = read.variable('break_cmd');
+  return {
+    points: (read.variable('break') ?? '')
+      .split(',')
+      .map((point) => point.trim())
+      .filter(Boolean),
+    ...(command === undefined ? {} : { command }),
+    outsideTarget: (read.variable('break_outside_target') ?? '') !== '',
+  };
+}
+
+/** Packages may be separated by commas or blanks; empty fields vanish (compat). */
+function words(text: string): readonly string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== '');
+}
+
+type Settled = Pick<
+  BuildPlan,
+  'arch' | 'image' | 'disk' | 'work' | 'show' | 'packages' | 'elementsPath'
+> & {
+  readonly installType: string | undefined;
+};
+
+/** What `-c` leaves: enough to run programs. */
+const KEPT_WHEN_CLEARED = ['HOME', 'LANG', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'USER'];
+
+/** The exported variables that every hook sees, before the engine's own. Source: dib contract, 2.1. */
+function hookEnvironment(
+  request: BuildRequest,
+  read: Reader,
+  plan: Settled,
+): Readonly<Record<string, string>> {
+  const kept =
+    request.options.clearEnvironment === true
+      ? Object.fromEntries(
+          Object.entries(request.environment).filter(([name]) => KEPT_WHEN_CLEARED.includes(name)),
+        )
+      : request.environment;
+  // A preset IMAGE_ELEMENT is not ours to prepend: it would make every nested build grow.
+  const { IMAGE_ELEMENT: _preset, ...environment } = kept;
+  return {
+    ...environment,
+    LC_ALL: 'C',
+    ARCH: plan.arch,
+    IMAGE_NAME: plan.image.name,
+    IMAGE_TYPE: read.variable('IMAGE_TYPE') ?? 'qcow2',
+    FS_TYPE: plan.disk.rootFsType,
+    ELEMENTS_PATH: plan.elementsPath.join(':'),
+    _LIB: request.host.shellLibrary,
+    // Elements of others start their Python helpers with it; none of ours needs any.
+    DIB_PYTHON_EXEC: read.variable('DIB_PYTHON_EXEC') ?? 'python3',
+    DIBKIT_NODE: request.host.node,
+    DIBKIT_ROOT: request.host.packageRoot,
+    DIBKIT_PACKAGES: plan.packages.join(' '),
+    DIB_ARGS: request.argv.join(' '),
+    DIB_ENV: dibVariables(request.environment),
+    DIB_CHECKSUM: read.flag('checksum') ? '1' : (read.variable('DIB_CHECKSUM') ?? '0'),
+    DIB_DEBUG_TRACE: String(plan.show.trace),
+    DIB_IMAGE_CACHE: plan.work.imageCache,
+    DIB_LOCKFILES: plan.work.lockFiles,
+    DIB_MIN_TMPFS: String(plan.work.minTmpfs),
+    DIB_NO_TMPFS: plan.work.noTmpfs ? '1' : '0',
+    DIB_OFFLINE: read.flag('offline') ? '1' : (read.variable('DIB_OFFLINE') ?? ''),
+    SKIP_BASE: wantsBase(request.options) ? '0' : '1',
+    ...(plan.installType === undefined ? {} : { DIB_DEFAULT_INSTALLTYPE: plan.installType }),
+  };
+}
+
+/** The user's `DIB_*` variables as `declare -p` prints them, for the manifest (compat). */
+function dibVariables(environment: Readonly<Record<string, string>>): string {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('DIB_'))
+    .sort()
+    .map(
+      (name) => `declare -x ${name}="${(environment[name] ?? '').replaceAll(/["\\$`]/g, '\\$&')}"`,
+    )
+    .join('\n');
+}
+
+/** Reads options before variables and remembers what is wrong with them. */
+class Reader {
+  readonly #options: OptionValues;
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #problems: string[] = [];
+
+  constructor(request: BuildRequest) {
+    this.#options = request.options;
+    this.#environment = request.environment;
+  }
+
+  problem(text: string): void {
+    this.#problems.push(text);
+  }
+
+  variable(name: string): string | undefined {
+    const value = this.#environment[name];
+    return value === '' ? undefined : value;
+  }
+
+  flag(key: keyof OptionValues): boolean {
+    return this.#options[key] === true;
+  }
+
+  count(key: keyof OptionValues): number {
+    const value = this.#options[key];
+    return typeof value === 'number' ? value : 0;
+  }
+
+  list(key: keyof OptionValues): readonly string[] {
+    const value = this.#options[key];
+    return Array.isArray(value) ? value : [];
+  }
+
+  text(key: keyof OptionValues, variable?: string): string | undefined {
+    const value = this.#options[key];
+    if (typeof value === 'string') {
+      return value;
+    }
+    return variable === undefined ? undefined : this.variable(variable);
+  }
+
+  /** A number, zero or above; both spellings are named when it is none. */
+  number(key: keyof OptionValues | undefined, variable: string): number | undefined {
+    const given = key === undefined ? undefined : this.#options[key];
+    const text = typeof given === 'string' ? given : this.variable(variable);
+    if (text === undefined) {
+      return undefined;
+    }
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < 0) {
+      this.problem(`${variable} must be a number, zero or above: '${text}'`);
+      return undefined;
+    }
+    return value;
+  }
+
+  assertNoProblems(): void {
+    const [first, ...rest] = this.#problems;
+    if (first !== undefined) {
+      throw usageError([first, ...rest].join('; '), "See 'disk-image-create --help'");
+    }
+  }
+}
+
+/** A plan for other elements than were typed: the implicit ones are known once there is a catalogue. */
+export function withElements(plan: BuildPlan, elements: readonly string[]): BuildPlan {
+  if (elements.length === 0) {
+    throw configError('Cannot plan a build of no elements');
+  }
+  return Object.freeze({ ...plan, elements });
+}
