@@ -1,0 +1,83 @@
+/**
+ * Runs a program of ours in its own mount and PID namespaces.
+ *
+ *     we ─▶ setpriv (dies with us) ─▶ unshare (kills its child when it dies) ─▶ sh, PID 1 ─▶ program
+ *
+ * So however we end, SIGKILL included, the kernel ends every process of the build and takes down
+ * every mount. PID 1 is a shell because Node does not reap orphans. Measured: nothing is left after
+ * SIGKILL of any one of them.
+ */
+import type { Duplex } from 'node:stream';
+import { type Exit, signalQuietly, start } from './process.ts';
+
+/** The command line that runs `program` inside new namespaces. Source: unshare(1), setpriv(1). */
+export function namespaceArgv(program: readonly string[]): [string, ...string[]] {
+  return [
+    'setpriv',
+    '--pdeathsig',
+    'KILL',
+    'unshare',
+    '--mount',
+    '--propagation',
+    'private',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    'sh',
+    '-c',
+    // Not exec'd (the shell must stay to reap), and its own signals are the kernel's business.
+    '"$@"; exit $?',
+    'sh',
+    ...program,
+  ];
+}
+
+export interface Contained {
+  readonly pid: number | undefined;
+  /** The program's descriptor 3, for what it tells us. */
+  readonly fromProgram: Duplex;
+  /** The program's descriptor 4, for what we tell it. */
+  readonly toProgram: Duplex;
+  readonly exit: Promise<Exit>;
+  /** Ends the program, everything that it started and every mount, at once. */
+  kill(): void;
+}
+
+/**
+ * Starts `program` in new namespaces, with our terminal and two pipes.
+ *
+ * It stays in our process group, so that a debug shell inside can be the terminal's foreground.
+ */
+export function startContained(
+  program: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Contained {
+  const running = start(
+    {
+      argv: namespaceArgv(program),
+      env,
+      output: 'terminal',
+      extra: ['from-child', 'to-child'],
+    },
+    new AbortController().signal,
+  );
+  const [fromProgram, toProgram] = running.extra;
+  if (fromProgram === undefined || toProgram === undefined) {
+    throw new Error('Cannot make the pipes to the contained program');
+  }
+  // It may be gone before it has read what we say; its exit tells the rest.
+  toProgram.on('error', () => {});
+  fromProgram.on('error', () => {});
+  return {
+    pid: running.pid,
+    fromProgram,
+    toProgram,
+    exit: running.exit,
+    kill: () => {
+      if (running.pid !== undefined) {
+        signalQuietly(running.pid, 'SIGKILL');
+      }
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * A pipe of the kernel's, for output that children share.
+ *
+ * Node's own `pipe` is a socket, on which a child cannot open /dev/stdout or /dev/stderr (ENXIO),
+ * as hooks do. Node has no call for a real one, so it is a FIFO whose name is removed at once.
+ */
+import { closeSync, constants, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Context } from '../events/event.ts';
+import { runTool } from './process.ts';
+
+export interface Pipe {
+  /** Yields what is written; ends when we and every child have closed their ends. */
+  readonly output: Socket;
+  /** The writing end, for children to share. Blocking, close-on-exec. */
+  readonly fd: number;
+  /** Closes our writing end. Idempotent. */
+  closeWriter(): void;
+}
+
+/** An open pipe; its maker destroys `output` and closes the writer. */
+export async function openPipe(context: Context): Promise<Pipe> {
+  const dir = await mkdtemp(join(tmpdir(), 'dib-pipe-'));
+  try {
+    const path = join(dir, 'pipe');
+    await runTool(['mkfifo', path], context, { announce: false });
+    // Reader first and non-blocking: opening a FIFO to write waits for a reader.
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(path, constants.O_WRONLY);
+    let open = true;
+    const closeWriter = (): void => {
+      if (open) {
+        open = false;
+        closeSync(fd);
+      }
+    };
+    return { output: new Socket({ fd: reader, readable: true, writable: false }), fd, closeWriter };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}

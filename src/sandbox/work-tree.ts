@@ -1,0 +1,78 @@
+/**
+ * Where the target root grows: in memory when the host has room, else on disk under an overlay
+ * mounted `volatile`, which makes every package manager's fsync free, else in a plain directory.
+ *
+ * All of it is mounted in our private namespace and gone with it.
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Context } from '../events/event.ts';
+import { mount } from './mounts.ts';
+import { runTool } from './process.ts';
+
+export interface WorkTreeRequest {
+  readonly buildDir: string;
+  readonly imageDir: string;
+  readonly noTmpfs: boolean;
+  /** GiB. */
+  readonly minTmpfs: number;
+}
+
+/** KiB of memory in /proc/meminfo. Pure. Source: proc_meminfo(5). */
+export function memTotalKiB(meminfo: string): number {
+  return Number(/^MemTotal:\s+(\d+) kB$/m.exec(meminfo)?.[1] ?? 0);
+}
+
+/** Whether to build in memory: the host has twice the minimum (compat). Pure. */
+export function wantsTmpfs(request: WorkTreeRequest, memoryKiB: number): boolean {
+  return !request.noTmpfs && memoryKiB >= 2 * request.minTmpfs * 1024 * 1024;
+}
+
+/** Prepares the work directories and returns the target root, `<buildDir>/mnt`, owned by root. */
+export async function openWorkTree(request: WorkTreeRequest, context: Context): Promise<string> {
+  const memoryKiB = memTotalKiB(await readFile('/proc/meminfo', 'utf8'));
+  const inMemory = wantsTmpfs(request, memoryKiB);
+  if (inMemory) {
+    for (const target of [request.buildDir, request.imageDir]) {
+      await mount({ source: 'tmpfs', target, type: 'tmpfs', options: 'mode=755' }, context);
+    }
+  } else if (!request.noTmpfs) {
+    const text = `Not enough RAM to build in memory (${Math.floor(memoryKiB / 1024)} MiB, wanted ${
+      2 * request.minTmpfs
+    } GiB): building on disk`;
+    context.emit({ kind: 'message', level: 'warning', text });
+  }
+  const root = path.join(request.buildDir, 'mnt');
+  await mkdir(root, { mode: 0o755 });
+  if (!inMemory) {
+    await mountVolatileOverlay(request.buildDir, root, context);
+  }
+  return root;
+}
+
+/** An upper on an overlay (a container's root) is refused by the kernel: then we do without. */
+async function mountVolatileOverlay(
+  buildDir: string,
+  root: string,
+  context: Context,
+): Promise<void> {
+  const [lower, upper, work] = ['lower', 'upper', 'work'].map((name) =>
+    path.join(buildDir, 'overlay', name),
+  );
+  for (const directory of [lower, upper, work]) {
+    await mkdir(String(directory), { recursive: true, mode: 0o755 });
+  }
+  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},volatile`;
+  try {
+    await runTool(['mount', '-t', 'overlay', '-o', options, 'overlay', root], context, {
+      announce: false,
+    });
+  } catch {
+    context.signal.throwIfAborted();
+    context.emit({
+      kind: 'message',
+      level: 'warning',
+      text: 'Cannot mount an overlay here: building in a plain directory, which is slower',
+    });
+  }
+}
