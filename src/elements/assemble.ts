@@ -1,0 +1,54 @@
+/** Makes the hook tree on disk. */
+import { chmod, copyFile, mkdir, readlink, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { configError } from '../events/failure.ts';
+import { type HookTree, planHookTree, type TreeFile } from './hook-tree.ts';
+import { listElement } from './listing.ts';
+
+/**
+ * Reads the directories of elements and plans their hook tree. Pass the elements in their order;
+ * the implicit element is one of them.
+ *
+ * @throws Failed `config` as `listElement` and `planHookTree` do.
+ */
+export async function readHookTree(
+  elements: readonly { readonly name: string; readonly path: string }[],
+): Promise<HookTree> {
+  return planHookTree(await Promise.all(elements.map(listElement)));
+}
+
+/**
+ * Copies a hook tree into `hooksDir`, which is made; modes are kept and links stay links.
+ *
+ * @throws Failed `config` when a file of an element cannot be read any more.
+ */
+export async function assembleHooks(tree: HookTree, hooksDir: string): Promise<void> {
+  await mkdir(hooksDir, { recursive: true });
+  for (const { path: directory } of tree.directories) {
+    await mkdir(path.join(hooksDir, directory));
+  }
+  await Promise.all(tree.files.map((file) => copy(file, path.join(hooksDir, file.path))));
+  // Afterwards: a directory that may not be written must still be filled. Deepest first, because
+  // one that may not be searched hides what is in it.
+  for (const { path: directory, mode } of tree.directories.toReversed()) {
+    await chmod(path.join(hooksDir, directory), mode);
+  }
+}
+
+async function copy(file: TreeFile, target: string): Promise<void> {
+  try {
+    if (file.isLink) {
+      await symlink(await readlink(file.source), target);
+    } else {
+      await copyFile(file.source, target);
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'EACCES' && code !== 'ENOENT') {
+      throw error;
+    }
+    throw configError(`Cannot copy '${file.source}' of the element '${file.element}': ${code}`, {
+      hint: 'Mend its permissions; do not change elements while a build starts',
+    });
+  }
+}

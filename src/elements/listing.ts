@@ -1,0 +1,124 @@
+/** What is in an element's directory, as far as it goes into the hook tree. */
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { configError } from '../events/failure.ts';
+
+/** A file, or a link that stays one. */
+export interface ListedFile {
+  /** Below the element, for example `install.d/10-foo`. */
+  readonly path: string;
+  /** Absolute. */
+  readonly source: string;
+  readonly isLink: boolean;
+}
+
+export interface ListedDirectory {
+  /** Below the element. */
+  readonly path: string;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+export interface ElementListing {
+  readonly name: string;
+  /** Sorted by path; every directory comes after its parent. */
+  readonly directories: readonly ListedDirectory[];
+  readonly files: readonly ListedFile[];
+}
+
+interface Collected {
+  readonly directories: ListedDirectory[];
+  readonly files: ListedFile[];
+}
+
+/**
+ * Everything of an element that hooks can see.
+ *
+ * Left out: `tests`, `__pycache__`, compiled Python beside it, and hidden files directly in a
+ * directory of the element. A link to a directory, directly in the element, is that directory; every
+ * other link stays a link. Source: lib/common-functions, `generate_hooks` (compat).
+ *
+ * @throws Failed `config` for what cannot be read or copied.
+ */
+export async function listElement(element: {
+  readonly name: string;
+  readonly path: string;
+}): Promise<ElementListing> {
+  const found: Collected = { directories: [], files: [] };
+  try {
+    await listTop(element.path, found);
+  } catch (error) {
+    const { code, path: where } = error as NodeJS.ErrnoException;
+    if (code === undefined || where === undefined) {
+      throw error;
+    }
+    throw configError(`Cannot read '${where}' of the element '${element.name}': ${code}`, {
+      hint: 'Mend its permissions, or take it away',
+    });
+  }
+  return {
+    name: element.name,
+    directories: found.directories.sort(byPath),
+    files: found.files.sort(byPath),
+  };
+}
+
+async function listTop(directory: string, found: Collected): Promise<void> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  await Promise.all(
+    entries.map(async (entry) => {
+      const source = path.join(directory, entry.name);
+      const kind = await kindOfTarget(source, entry);
+      if (kind === 'directory' && !['tests', '__pycache__'].includes(entry.name)) {
+        await listBelow(directory, entry.name, found);
+      } else if (kind === 'file' && !entry.name.endsWith('.pyc')) {
+        found.files.push({ path: entry.name, source, isLink: entry.isSymbolicLink() });
+      }
+    }),
+  );
+}
+
+async function kindOfTarget(source: string, entry: Dirent): Promise<string | undefined> {
+  const target = entry.isSymbolicLink() ? await stat(source).catch(() => undefined) : entry;
+  if (target?.isDirectory()) {
+    return 'directory';
+  }
+  return target?.isFile() ? 'file' : undefined;
+}
+
+async function listBelow(root: string, directory: string, found: Collected): Promise<void> {
+  const here = path.join(root, directory);
+  const [{ mode }, entries] = await Promise.all([
+    stat(here),
+    readdir(here, { withFileTypes: true }),
+  ]);
+  found.directories.push({ path: directory, mode: mode & 0o7777 });
+  const isTop = !directory.includes('/');
+  await Promise.all(
+    entries
+      .filter(({ name }) => !isTop || !(name.startsWith('.') || name === '__pycache__'))
+      .map(async (entry) => {
+        const below = path.join(directory, entry.name);
+        if (entry.isDirectory()) {
+          await listBelow(root, below, found);
+        } else {
+          found.files.push(listedFile(root, below, entry));
+        }
+      }),
+  );
+}
+
+function listedFile(root: string, below: string, entry: Dirent): ListedFile {
+  const source = path.join(root, below);
+  if (!entry.isFile() && !entry.isSymbolicLink()) {
+    throw configError(`Cannot copy '${source}': it is neither a file, a directory nor a link`, {
+      hint: 'Make it in a hook instead',
+    });
+  }
+  return { path: below, source, isLink: entry.isSymbolicLink() };
+}
+
+function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
+  return a.path < b.path ? -1 : 1;
+}

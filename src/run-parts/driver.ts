@@ -1,0 +1,216 @@
+/**
+ * One resident bash per phase: it sources `environment.d` once and then runs hook after hook in
+ * what that left behind (variables, exported functions, umask, limits, working directory).
+ *
+ *     starting ──ready──▶ idle ──command──▶ busy ──marker──▶ idle ──end of commands──▶ gone
+ *         └────────────────┴─── the shell dies ───┴──────────────────────────────────────▲
+ *
+ * Commands go in through a pipe, `VERB NUL PATH NUL`; after each the shell writes a marker with its
+ * status into the pipe that carries the output too, so both keep their order. When the shell is
+ * gone we write the last marker ourselves: what is read after it, a daemon printed.
+ */
+import { randomBytes } from 'node:crypto';
+import { write } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { Context } from '../events/event.ts';
+import { openPipe, type Pipe } from '../sandbox/pipe.ts';
+import { type Command, type Exit, type Running, signalQuietly, start } from '../sandbox/process.ts';
+import { OutputSplitter } from './output-splitter.ts';
+
+/**
+ * What the shell runs. Descriptors 62 (commands) and 61 (markers) are out of the way of hooks, and
+ * closed for them: a daemon must not hold them.
+ *
+ * - The first trap turns the 127 that `bash -c` gives an unset variable into the 1 of a script.
+ * - The second lets a TERM reach the hook first: the shell stays until the hook has ended.
+ * - The trace of `set +x` goes nowhere; a target may have no /dev/null yet.
+ * - Sourced at the top level, not in a function, so that `declare` makes global variables.
+ */
+const DRIVER = String.raw`
+exec 62<&3 61>&4 3<&- 4>&-
+IFS= read -r -d '' -u 62 _dib_nonce
+trap '{ _dib_status=$?; set +x; } 2>&-; exit "$_dib_status"' EXIT
+trap 'exit 143' TERM
+_dib_status=0
+while
+    printf '\0%s %d\n' "$_dib_nonce" "$_dib_status" >&61
+    IFS= read -r -d '' -u 62 _dib_verb && IFS= read -r -d '' -u 62 _dib_path
+do
+    _dib_status=0
+    case $_dib_verb in
+    source)
+        set -eu -o pipefail -x
+        source "$_dib_path" 61>&- 62<&-
+        { set +x; } 2>&-
+        ;;
+    run) "$_dib_path" 61>&- 62<&- || _dib_status=$? ;;
+    is-file) [ -f "$_dib_path" ] || _dib_status=1 ;;
+    is-executable) [ -x "$_dib_path" ] || _dib_status=1 ;;
+    esac
+done
+`;
+
+export type Verb = 'source' | 'run' | 'is-file' | 'is-executable';
+
+/** What became of a command: its status, or the shell went away before it had one. */
+export type Reply =
+  | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'gone'; readonly exit: Exit };
+
+export interface DriverOptions {
+  /** Put before `bash`, for example `['chroot', ROOT]`. */
+  readonly launcher: readonly string[];
+  /** `bash` (looked up in `env.PATH`) or a path. */
+  readonly bash: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly stdin: 'ignore' | 'inherit';
+  /** `terminal`: hooks have our own three streams, and there are no lines. */
+  readonly output: { readonly onLine: (line: string) => void } | 'terminal' | 'own-group-terminal';
+}
+
+/** How long to wait for the last words of what a hook left behind, in milliseconds. */
+const LAST_WORDS_MS = 250;
+const GONE = 'gone';
+
+export class Driver implements AsyncDisposable {
+  readonly #pipe: Pipe;
+  readonly #signal: AbortSignal;
+  readonly #ownGroup: boolean;
+  readonly #nonce = randomBytes(16).toString('hex');
+  readonly #running: Running;
+  readonly #replies: Reply[] = [];
+  readonly #gone: Promise<Reply>;
+  #waiting: ((reply: Reply) => void) | undefined;
+  #listening = true;
+
+  /** A driver that is starting; the reply to `ready()` says whether it did. */
+  static async open(options: DriverOptions, context: Context): Promise<Driver> {
+    return new Driver(options, await openPipe(context), context.signal);
+  }
+
+  private constructor(options: DriverOptions, pipe: Pipe, signal: AbortSignal) {
+    this.#pipe = pipe;
+    this.#signal = signal;
+    this.#ownGroup = options.output !== 'terminal';
+    this.#running = start(command(options, pipe), signal);
+    const [commands] = this.#running.extra;
+    // A shell that is gone does not read its commands: `#gone` says so.
+    commands?.on('error', () => {});
+    commands?.write(`${this.#nonce}\0`);
+    const drained = this.#read(
+      typeof options.output === 'object' ? options.output.onLine : () => {},
+    );
+    this.#gone = this.#running.exit.then(async (exit): Promise<Reply> => {
+      await drained();
+      return { kind: 'gone', exit };
+    });
+    void this.#gone.then((reply) => this.#reply(reply));
+  }
+
+  /** Resolves when the shell takes commands, or is gone. */
+  ready(): Promise<Reply> {
+    return this.#next();
+  }
+
+  /** Gives the shell one command and waits for its end. One at a time. */
+  send(verb: Verb, path: string): Promise<Reply> {
+    this.#running.extra[0]?.write(`${verb}\0${path}\0`);
+    return this.#next();
+  }
+
+  /** Ends the shell, and resolves when its output has been passed on. Idempotent. */
+  async end(): Promise<void> {
+    this.#running.extra[0]?.end();
+    await this.#gone;
+  }
+
+  /** Ends the shell. What a hook left behind lives on; its output is read and dropped. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+    if (this.#signal.aborted) {
+      this.#killRest();
+      this.#pipe.output.destroy();
+    } else {
+      this.#pipe.output.unref();
+    }
+  }
+
+  /** Ends what hooks left in our group and TERM did not end. */
+  #killRest(): void {
+    if (this.#ownGroup && this.#running.pid !== undefined) {
+      signalQuietly(-this.#running.pid, 'SIGKILL');
+    }
+  }
+
+  #next(): Promise<Reply> {
+    const reply = this.#replies.shift();
+    if (reply?.kind === 'gone') {
+      this.#replies.unshift(reply);
+    }
+    return reply === undefined
+      ? new Promise((resolve) => {
+          this.#waiting = resolve;
+        })
+      : Promise.resolve(reply);
+  }
+
+  #reply(reply: Reply): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting === undefined || reply.kind === 'gone') {
+      this.#replies.push(reply);
+    }
+    waiting?.(reply);
+  }
+
+  /** Starts to read; the function returned waits until all that the shell said has been read. */
+  #read(onLine: (line: string) => void): () => Promise<void> {
+    const { output } = this.#pipe;
+    let reached: () => void = () => {};
+    const last = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    const splitter = new OutputSplitter(this.#nonce, {
+      line: (text) => {
+        if (this.#listening) {
+          onLine(text);
+        }
+      },
+      marker: (text) =>
+        text === GONE ? reached() : this.#reply({ kind: 'status', status: Number(text) }),
+    });
+    const ended = new Promise<void>((resolve) => {
+      output.once('end', resolve);
+    });
+    output.on('error', () => {});
+    output.on('data', (chunk: Buffer) => splitter.push(chunk));
+    return async () => {
+      await promisify(write)(this.#pipe.fd, `\0${this.#nonce} ${GONE}\n`);
+      await last;
+      this.#pipe.closeWriter();
+      const enough = new AbortController();
+      await Promise.race([
+        ended,
+        setTimeout(LAST_WORDS_MS, undefined, { signal: enough.signal }).catch(() => {}),
+      ]);
+      enough.abort();
+      splitter.flush();
+      this.#listening = false;
+    };
+  }
+}
+
+function command(options: DriverOptions, pipe: Pipe): Command {
+  const [file, ...args] = [...options.launcher, options.bash, '-c', DRIVER, 'dib-run-parts'];
+  return {
+    argv: [file ?? options.bash, ...args],
+    env: options.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdin: options.stdin,
+    output: typeof options.output === 'object' ? { fd: pipe.fd } : 'terminal',
+    ownGroup: options.output === 'own-group-terminal',
+    extra: ['to-child', { fd: pipe.fd }],
+  };
+}

@@ -1,0 +1,294 @@
+/**
+ * Runs the hooks of one phase: list, select, announce, source, and for each hook start, stream,
+ * end; stop at the first that fails.
+ *
+ * Host or target is a matter of the request: the driver's launcher, and the two names of the
+ * directory. Source: lib/dib-run-parts; lib/disk-image-create, run_d and run_d_in_target.
+ */
+import { basename } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { Context } from '../events/event.ts';
+import { configError, Failed, type HookFailure, hostError } from '../events/failure.ts';
+import type { HookTiming } from '../events/profile.ts';
+import { type Exit, statusOf } from '../sandbox/process.ts';
+import { Driver, type DriverOptions } from './driver.ts';
+import { selectEnvironmentFiles } from './environment-files.ts';
+import { type ListedEntry, listEntries } from './list.ts';
+import { type HookSelection, selectHooks } from './select.ts';
+
+export interface PartsRequest {
+  /** For events and messages, for example `install`. */
+  readonly phase: string;
+  /** The directory as its hooks see it; `environment.d` is its sibling. */
+  readonly dir: string;
+  /** The same directory as this process sees it. */
+  readonly listDir: string;
+  readonly where: 'host' | 'target';
+  /** Put before the shell, such as `['chroot', ROOT]`; found in `env.PATH`. Empty on the host. */
+  readonly launcher: readonly string[];
+  /** The whole environment of the phase, before `environment.d`. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** What hooks read: nothing (default) or our own input. */
+  readonly stdin?: 'ignore' | 'inherit';
+  /**
+   * `events` (default): one line, one event. `terminal`: hooks write to our own streams;
+   * `own-group-terminal`: and are stopped as one process group.
+   */
+  readonly output?: 'events' | 'terminal' | 'own-group-terminal';
+  /** Who brought a file; `directory` is the phase's, such as `install.d`, or `environment.d`. */
+  readonly elementOf?: (file: string, directory: string) => string | undefined;
+  /** Where a file came from, by the same names. */
+  readonly sourceOf?: (file: string, directory: string) => string | undefined;
+  /** Default: `RUN_PARTS_REGEX` in `env`, else the contract's. */
+  readonly pattern?: string;
+}
+
+export type PartsOutcome =
+  | { readonly kind: 'ok'; readonly timings: readonly HookTiming[] }
+  | { readonly kind: 'failed'; readonly failure: HookFailure }
+  | { readonly kind: 'interrupted' };
+
+/**
+ * Runs `environment.d` and the hooks of one directory; a directory that is not there has none.
+ *
+ * `context.signal` ends it: TERM for what runs, KILL after the grace period.
+ *
+ * @throws Failed `host` (no bash here), `config` (no bash in the target, bad `pattern`), `tool`
+ * (the launcher failed)
+ */
+export async function runParts(request: PartsRequest, context: Context): Promise<PartsOutcome> {
+  const startedAt = performance.now();
+  const lastLines: string[] = [];
+  await using driver = await Driver.open(driverOptions(request, context, lastLines), context);
+  const ready = await driver.ready();
+  if (ready.kind === 'gone' && !context.signal.aborted) {
+    throw notStarted(request, ready.exit, lastLines);
+  }
+  const run: Run = { request, context, driver, lastLines };
+  const selection = selectHooks(
+    await entriesFor(run, ''),
+    request.pattern ?? request.env.RUN_PARTS_REGEX,
+  );
+  announce(request, selection, context);
+  const outcome = await runAll(run, selection.run);
+  await driver.end();
+  context.emit({
+    kind: 'phase-end',
+    phase: request.phase,
+    durationMs: performance.now() - startedAt,
+    ok: outcome.kind === 'ok',
+  });
+  return outcome;
+}
+
+/** What the steps of one run share. */
+interface Run {
+  readonly request: PartsRequest;
+  readonly context: Context;
+  readonly driver: Driver;
+  /** Of the hook or file that runs now, oldest first. */
+  readonly lastLines: string[];
+}
+
+const KEPT_LINES = 20;
+const ENVIRONMENT_DIR = 'environment.d';
+
+function driverOptions(
+  request: PartsRequest,
+  context: Context,
+  lastLines: string[],
+): DriverOptions {
+  const onLine = (line: string): void => {
+    lastLines.push(line);
+    if (lastLines.length > KEPT_LINES) {
+      lastLines.shift();
+    }
+    context.emit({ kind: 'output', line });
+  };
+  const output = request.output ?? 'events';
+  return {
+    launcher: request.launcher,
+    bash: request.where === 'host' ? 'bash' : '/bin/bash',
+    env: request.env,
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    stdin: request.stdin ?? 'ignore',
+    output: output === 'events' ? { onLine } : output,
+  };
+}
+
+function notStarted(request: PartsRequest, exit: Exit, said: readonly string[]): Failed {
+  const status = statusOf(exit);
+  const missing = status === 126 || status === 127;
+  if (missing && request.where === 'target') {
+    return configError(`Cannot run the hooks of ${request.phase}.d: the target has no bash`, {
+      hint: 'Hooks and environment.d need /bin/bash: add an element that installs it in root.d',
+    });
+  }
+  if (missing) {
+    return hostError(
+      `Cannot run the hooks of ${request.phase}.d: bash is not installed`,
+      'Install the package bash, or put it on PATH',
+    );
+  }
+  const argv = [...request.launcher, 'bash'];
+  const what = `${argv.join(' ')} failed with status ${status}`;
+  return new Failed({
+    kind: 'tool',
+    message: `Cannot start a shell for the hooks of ${request.phase}.d: ${what}`,
+    argv,
+    status,
+    lastLines: [...said],
+  });
+}
+
+/**
+ * The entries of the hook directory, or of a sibling of it. A link in a target may lead to what is
+ * something else here, so the shell inside is asked about it.
+ */
+async function entriesFor(
+  { request, driver }: Run,
+  sibling: string,
+): Promise<readonly ListedEntry[]> {
+  const suffix = sibling === '' ? '' : `/../${sibling}`;
+  const listed = await listEntries(`${request.listDir}${suffix}`);
+  if (request.where === 'host') {
+    return listed;
+  }
+  const entries: ListedEntry[] = [];
+  for (const entry of listed) {
+    if (entry.isLink) {
+      const path = `${request.dir}${suffix}/${entry.name}`;
+      const file = await driver.send('is-file', path);
+      const executable = await driver.send('is-executable', path);
+      entries.push({
+        ...entry,
+        isFile: file.kind === 'status' && file.status === 0,
+        executable: executable.kind === 'status' && executable.status === 0,
+      });
+    } else {
+      entries.push(entry);
+    }
+  }
+  return entries;
+}
+
+function announce(request: PartsRequest, selection: HookSelection, { emit }: Context): void {
+  const { phase, where, dir } = request;
+  emit({ kind: 'phase-start', phase, where, dir, hooks: selection.run });
+  for (const reason of ['not-executable', 'name'] as const) {
+    const names = selection.ignored
+      .filter((file) => file.reason === reason)
+      .map(({ name }) => name);
+    if (names.length > 0) {
+      emit({ kind: 'hooks-ignored', reason, names });
+    }
+  }
+}
+
+async function runAll(run: Run, hooks: readonly string[]): Promise<PartsOutcome> {
+  const files = selectEnvironmentFiles(await entriesFor(run, ENVIRONMENT_DIR));
+  for (const name of files) {
+    const failure = await sourceFile(run, name);
+    if (run.context.signal.aborted) {
+      return { kind: 'interrupted' };
+    }
+    if (failure !== undefined) {
+      return { kind: 'failed', failure };
+    }
+  }
+  const timings: HookTiming[] = [];
+  for (const hook of hooks) {
+    const result = await runHook(run, hook);
+    if (run.context.signal.aborted) {
+      return { kind: 'interrupted' };
+    }
+    if (result.kind === 'failed') {
+      return result;
+    }
+    timings.push(result.timing);
+  }
+  return run.context.signal.aborted ? { kind: 'interrupted' } : { kind: 'ok', timings };
+}
+
+/** Sources one file; the failure, when there is one. */
+async function sourceFile(run: Run, name: string): Promise<HookFailure | undefined> {
+  const { request, context, driver, lastLines } = run;
+  const path = `${request.dir}/../${ENVIRONMENT_DIR}/${name}`;
+  lastLines.length = 0;
+  context.emit({ kind: 'environment-file', path });
+  const reply = await driver.send('source', path);
+  if (reply.kind === 'status') {
+    return undefined;
+  }
+  const status = statusOf(reply.exit);
+  const about = { directory: ENVIRONMENT_DIR, name, path };
+  // A file that ends the shell with 0 would skip every hook of the phase without a word.
+  return status === 0
+    ? failureFor(run, { ...about, status: 1, what: 'ended the shell before any hook could run' })
+    : failureFor(run, { ...about, status, what: `failed with status ${status}` });
+}
+
+type HookResult =
+  | { readonly kind: 'ok'; readonly timing: HookTiming }
+  | { readonly kind: 'failed'; readonly failure: HookFailure };
+
+async function runHook(run: Run, hook: string): Promise<HookResult> {
+  const { request, context, driver, lastLines } = run;
+  const path = `${request.dir}/${hook}`;
+  const directory = basename(request.dir);
+  const element = request.elementOf?.(hook, directory);
+  lastLines.length = 0;
+  context.emit({ kind: 'hook-start', hook, path, ...(element === undefined ? {} : { element }) });
+  const startedAt = performance.now();
+  const reply = await driver.send('run', path);
+  const durationMs = performance.now() - startedAt;
+  const status = reply.kind === 'status' ? reply.status : statusOf(reply.exit) || 1;
+  if (status !== 0) {
+    // What the hook left behind, such as a tee(1), may still be saying why.
+    await driver.end();
+  }
+  context.emit({ kind: 'hook-end', hook, status, durationMs });
+  if (status === 0) {
+    return { kind: 'ok', timing: { hook, durationMs } };
+  }
+  const what =
+    reply.kind === 'status'
+      ? `failed with status ${status}`
+      : `took the shell that ran it with it, status ${status}`;
+  return {
+    kind: 'failed',
+    failure: failureFor(run, { directory, name: hook, path, status, what }),
+  };
+}
+
+interface Fault {
+  readonly directory: string;
+  readonly name: string;
+  readonly path: string;
+  readonly status: number;
+  readonly what: string;
+}
+
+function failureFor({ request, lastLines }: Run, fault: Fault): HookFailure {
+  const { directory, name, path, status, what } = fault;
+  const element = request.elementOf?.(name, directory);
+  const subject = directory === ENVIRONMENT_DIR ? 'Environment file' : 'Hook';
+  const owner = element === undefined ? '' : ` of element '${element}'`;
+  return {
+    kind: 'hook',
+    phase: request.phase,
+    hook: name,
+    path: request.sourceOf?.(name, directory) ?? path,
+    ...(element === undefined ? {} : { element }),
+    message: `${subject} '${directory}/${name}'${owner} ${what}`,
+    status,
+    lastLines: [...lastLines],
+    hint: HINTS.get(status) ?? 'Set break=after-error to get a shell where it failed',
+  };
+}
+
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [126, 'It could not be executed: look at its mode and at the interpreter in its first line'],
+  [127, 'A command, or the interpreter in its first line, was not found where it ran'],
+]);
