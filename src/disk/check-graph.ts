@@ -1,0 +1,139 @@
+/**
+ * What must hold in a graph beyond its order: each node lies on the right kind of node, nothing
+ * carries two things, labels and mount points are usable and unique, and there is one root.
+ */
+import type { ConfigNode, GraphNode } from './config.ts';
+import { FILE_SYSTEM_TYPES, type FileSystemSpec, fileSystemType } from './file-systems.ts';
+import type { Problems } from './problems.ts';
+
+export interface GraphParts {
+  readonly nodes: readonly ConfigNode[];
+  readonly all: readonly GraphNode[];
+  readonly fileSystems: readonly FileSystemSpec[];
+  readonly problems: Problems;
+}
+
+/** Adds everything that is wrong to `problems`. */
+export function checkFileSystems(parts: GraphParts): void {
+  checkBases(parts);
+  checkCarriers(parts);
+  for (const spec of parts.fileSystems) {
+    checkType(spec, parts.problems);
+  }
+  checkLabels(parts);
+  checkMountPoints(parts);
+}
+
+/** What each kind of node may lie on. */
+const BASES: Readonly<Partial<Record<ConfigNode['kind'] | 'pv' | 'vg' | 'lv', readonly string[]>>> =
+  {
+    partitioning: ['local_loop'],
+    pv: ['partition', 'local_loop'],
+    vg: ['pv'],
+    lv: ['vg'],
+    mkfs: ['local_loop', 'partition', 'lv'],
+    mount: ['mkfs'],
+    fstab: ['mount'],
+  };
+
+function checkBases({ nodes, all, problems }: GraphParts): void {
+  const kinds = new Map(all.map((node) => [node.name, node.kind]));
+  const volumes = nodes.flatMap((node) => (node.kind === 'lvm' ? node.volumes : []));
+  for (const node of [...nodes, ...volumes]) {
+    const bases = 'base' in node ? [node.base] : 'bases' in node ? node.bases : [];
+    for (const base of bases) {
+      const kind = kinds.get(base);
+      const allowed = BASES[node.kind];
+      if (kind !== undefined && allowed !== undefined && !allowed.includes(kind)) {
+        problems.add(
+          `${node.kind} "${node.name}" cannot lie on ${kind} "${base}", only on ${allowed.join(' or ')}`,
+          node.at,
+        );
+      }
+    }
+  }
+}
+
+/** An image, a partition or a file system carries one thing; a mount one fstab line. */
+function checkCarriers({ nodes, problems }: GraphParts): void {
+  const carried = new Map<string, string>();
+  for (const node of nodes) {
+    if (!('base' in node)) {
+      continue;
+    }
+    const other = carried.get(node.base);
+    if (other !== undefined) {
+      problems.add(`"${node.base}" cannot carry both "${other}" and "${node.name}"`, node.at);
+    }
+    carried.set(node.base, node.name);
+  }
+}
+
+function checkType(spec: FileSystemSpec, problems: Problems): void {
+  if (spec.type !== '' && fileSystemType(spec.type) === undefined) {
+    const known = Object.keys(FILE_SYSTEM_TYPES).join(', ');
+    problems.add(
+      `Unknown file system type "${spec.type}" of "${spec.name}"`,
+      spec.at,
+      `The types are ${known}`,
+    );
+  }
+  if (spec.isRoot && ['swap', 'vfat', 'fat'].includes(spec.type)) {
+    problems.add(`The root file system "${spec.name}" cannot be "${spec.type}"`, spec.at);
+  }
+}
+
+/** What neither a label on disk nor `LABEL=` in fstab can carry. */
+const BAD_LABEL = /[\p{Cc}"\\]/u;
+
+function checkLabels({ fileSystems, problems }: GraphParts): void {
+  const seen = new Map<string, string>();
+  for (const { name, label, type, at } of fileSystems) {
+    const longest = fileSystemType(type)?.longestLabel ?? Number.POSITIVE_INFINITY;
+    const length = Buffer.byteLength(label);
+    if (length > longest) {
+      problems.add(
+        `Label "${label}" of "${name}" is too long: ${length} bytes, ${type} takes ${longest}`,
+        at,
+      );
+    }
+    if (label === '' || BAD_LABEL.test(label)) {
+      problems.add(`Label "${label}" of "${name}" is empty or has an unusable character`, at);
+    }
+    const other = seen.get(label);
+    if (other !== undefined) {
+      problems.add(`Label "${label}" is used by both "${other}" and "${name}"`, at);
+    }
+    seen.set(label, name);
+  }
+}
+
+function checkMountPoints({ all, fileSystems, problems }: GraphParts): void {
+  const swaps = new Set(fileSystems.filter(({ type }) => type === 'swap').map(({ name }) => name));
+  const seen = new Map<string, string>();
+  for (const node of all) {
+    if (node.kind !== 'mount' || swaps.has(node.base)) {
+      continue;
+    }
+    const parts = node.mountPoint.split('/').slice(1);
+    const clean = parts.every((part) => part !== '' && part !== '.' && part !== '..');
+    if (!node.mountPoint.startsWith('/') || (node.mountPoint !== '/' && !clean)) {
+      problems.add(
+        `Mount point "${node.mountPoint}" of "${node.name}" is no absolute path`,
+        node.at,
+      );
+    }
+    const other = seen.get(node.mountPoint);
+    if (other !== undefined) {
+      problems.add(
+        `Mount point "${node.mountPoint}" is used by both "${other}" and "${node.name}"`,
+        node.at,
+      );
+    }
+    seen.set(node.mountPoint, node.name);
+  }
+  if (!seen.has('/')) {
+    const [first] = all;
+    problems.add('No file system is mounted at "/"', first && { file: first.at.file });
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Reads the keys of one node, collects what is wrong with them, and knows which were never asked.
+ */
+import type { Place } from '../events/failure.ts';
+import type { Entry, Located } from './located-yaml.ts';
+import type { Problems } from './problems.ts';
+
+/** What `Fields` reads: `plugin` is the word that messages use. */
+export interface FieldSource {
+  readonly plugin: string;
+  readonly name: string;
+  readonly base?: string;
+  readonly at: Place;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+export class Fields {
+  readonly source: FieldSource;
+  readonly problems: Problems;
+  readonly #asked = new Set(['name', 'base']);
+
+  constructor(source: FieldSource, problems: Problems) {
+    this.source = source;
+    this.problems = problems;
+  }
+
+  /** The node's base; a problem when there is none. */
+  base(): string | undefined {
+    if (this.source.base === undefined) {
+      this.#missing('base');
+    }
+    return this.source.base;
+  }
+
+  /** Whether the node was given a name of its own; a problem otherwise. */
+  requireName(): boolean {
+    const named = this.source.entries.get('name')?.value?.kind === 'text';
+    if (!named) {
+      this.#missing('name');
+    }
+    return named;
+  }
+
+  optional(key: string): string | undefined {
+    return this.#text(key);
+  }
+
+  required(key: string): string | undefined {
+    if (this.source.entries.get(key)?.value === undefined) {
+      this.#asked.add(key);
+      this.#missing(key);
+      return undefined;
+    }
+    return this.#text(key);
+  }
+
+  /** What `parse` makes of the text; a problem, naming what was `expected`, when that is undefined. */
+  parsed<T>(key: string, parse: (text: string) => T | undefined, expected: string): T | undefined {
+    const text = this.#text(key);
+    if (text === undefined) {
+      return undefined;
+    }
+    const value = parse(text);
+    if (value === undefined) {
+      this.reject(key, `Key "${key}" of ${this.#who()} is "${text}", expected ${expected}`);
+    }
+    return value;
+  }
+
+  /** The items of a list; a single text counts as a list of one. */
+  list(key: string): readonly Located[] {
+    this.#asked.add(key);
+    const value = this.source.entries.get(key)?.value;
+    if (value?.kind === 'map') {
+      this.reject(key, `Key "${key}" of ${this.#who()} must be a list`);
+      return [];
+    }
+    return value === undefined ? [] : value.kind === 'list' ? value.items : [value];
+  }
+
+  requiredList(key: string): readonly Located[] {
+    const items = this.list(key);
+    if (items.length === 0) {
+      this.#missing(key);
+    }
+    return items;
+  }
+
+  /** Adds a problem at the key, or at the node when the key is absent. */
+  reject(key: string, message: string): void {
+    const entry = this.source.entries.get(key);
+    this.problems.add(message, entry?.value?.at ?? entry?.at ?? this.source.at);
+  }
+
+  /** One line for each key that nobody asked for. */
+  unknown(): string[] {
+    return [...this.source.entries]
+      .filter(([key]) => !this.#asked.has(key))
+      .map(([key, { at }]) => `${at.file}:${at.line}: Unknown key "${key}" of ${this.#who()}`);
+  }
+
+  #text(key: string): string | undefined {
+    this.#asked.add(key);
+    const value = this.source.entries.get(key)?.value;
+    if (value !== undefined && value.kind !== 'text') {
+      this.reject(key, `Key "${key}" of ${this.#who()} must be a single value`);
+      return undefined;
+    }
+    return value?.text;
+  }
+
+  #missing(key: string): void {
+    this.problems.add(`Key "${key}" is missing in ${this.#who()}`, this.source.at);
+  }
+
+  #who(): string {
+    return `${this.source.plugin} "${this.source.name}"`;
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * Writes a planned disk into plain files: no loop device, no device-mapper, no mount of the image.
+ */
+import { lstat, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Context } from '../events/event.ts';
+import { configError, Failed, hostError } from '../events/failure.ts';
+import { runTool } from '../sandbox/process.ts';
+import { Scope } from '../sandbox/scope.ts';
+import { BOOT_DIRECTORIES, type BootImages, type ByteWrite, bootCodeWrites } from './boot-code.ts';
+import {
+  mcopyArgv,
+  mke2fsArgv,
+  mkfsVfatArgv,
+  mkswapArgv,
+  rootModeArgv,
+  sfdiskArgv,
+  sfdiskScript,
+} from './commands.ts';
+import { fileSystemType } from './file-systems.ts';
+import type { DiskPlan, FileSystemLayout, ImageLayout } from './layout.ts';
+import { MKE2FS_CONFIG } from './mke2fs-config.ts';
+import { MIB } from './sizes.ts';
+import { makeMountPoints, openSubtree } from './subtree.ts';
+
+export interface DiskTarget {
+  /** The finished root file system. Missing mount points are made in it. */
+  readonly tree: string;
+  /** For each image's name the file to create, which must not exist: the caller renames it. */
+  readonly files: ReadonlyMap<string, string>;
+  /** For short-lived files and mount points; on a file system that takes sparse files. */
+  readonly workDir: string;
+  /** Seconds: makes the result reproducible. */
+  readonly sourceDateEpoch?: number;
+}
+
+export interface WrittenDisk {
+  /** Whether BIOS boot code was found in the tree and written. */
+  readonly bootCode: boolean;
+}
+
+/**
+ * Writes every image of the plan. On failure files may be left half-written, under the names that
+ * were given.
+ *
+ * @throws Failed `config` (the tree does not fit), `host` (a tool is missing), `tool`, `disk-full`.
+ */
+export async function writeDisk(
+  plan: DiskPlan,
+  target: DiskTarget,
+  context: Context,
+): Promise<WrittenDisk> {
+  const mountPoints = plan.fileSystems.flatMap(({ mountPoint }) => mountPoint ?? []);
+  await makeMountPoints(target.tree, mountPoints);
+  // Planned before the long work, so that boot code that does not fit is told at once.
+  const bootCode = await planBootCode(plan, target);
+  for (const image of plan.images) {
+    await writeTable(image, fileOf(image.name, target), context);
+  }
+  await using scope = new Scope();
+  const config = path.join(target.workDir, 'mke2fs.conf');
+  scope.defer(() => rm(config, { force: true }));
+  await writeFile(config, MKE2FS_CONFIG);
+  const env = { ...reproducible(target.sourceDateEpoch), MKE2FS_CONFIG: config };
+  for (const fs of plan.fileSystems) {
+    await writeFileSystem(fs, { target, context, mountPoints, env });
+  }
+  await writeBytes(bootCode.file, bootCode.writes);
+  return { bootCode: bootCode.writes.length > 0 };
+}
+
+/** The boot code of the disk that holds the root file system; no writes when there is none. */
+async function planBootCode(
+  plan: DiskPlan,
+  target: DiskTarget,
+): Promise<{ file: string; writes: ByteWrite[] }> {
+  const root = plan.fileSystems.find(({ mountPoint }) => mountPoint === '/');
+  const image = plan.images.find(({ name }) => name === root?.image);
+  if (image === undefined) {
+    throw new Error('a plan without a root file system');
+  }
+  const boot = await findBootImages(target.tree);
+  const writes = boot === undefined ? [] : bootCodeWrites(image, boot);
+  return { file: fileOf(image.name, target), writes };
+}
+
+function fileOf(image: string, target: DiskTarget): string {
+  const file = target.files.get(image);
+  if (file === undefined) {
+    throw new Error(`no file for image ${image}`);
+  }
+  return file;
+}
+
+/** Fixed clocks for the tools that put the time into what they write. */
+function reproducible(epoch: number | undefined): Record<string, string> {
+  return epoch === undefined
+    ? {}
+    : { E2FSPROGS_FAKE_TIME: String(epoch), SOURCE_DATE_EPOCH: String(epoch), TZ: 'UTC' };
+}
+
+async function writeTable(image: ImageLayout, file: string, context: Context): Promise<void> {
+  if (image.label !== 'none' && image.sectorBytes !== 512) {
+    throw hostError(
+      `Partition tables with ${image.sectorBytes}-byte sectors are not supported yet: disk "${image.name}"`,
+      'Use 512-byte sectors: unset DIB_BLOCK_SIZE, or remove block_size from the configuration',
+    );
+  }
+  const handle = await open(file, 'wx');
+  try {
+    await handle.truncate(image.sizeBytes);
+  } finally {
+    await handle.close();
+  }
+  if (image.label !== 'none') {
+    await runTool(sfdiskArgv(file), context, { input: sfdiskScript(image) });
+  }
+}
+
+interface Writer {
+  readonly target: DiskTarget;
+  readonly context: Context;
+  readonly mountPoints: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function writeFileSystem(fs: FileSystemLayout, writer: Writer): Promise<void> {
+  await using scope = new Scope();
+  const { target, mountPoints, context } = writer;
+  const { tree, workDir } = target;
+  const subtree =
+    fs.mountPoint === undefined
+      ? undefined
+      : await openSubtree(fs.mountPoint, { tree, workDir, mountPoints, context }, scope);
+  switch (fileSystemType(fs.type)?.fill) {
+    case 'mke2fs':
+      return await writeExt(fs, subtree, writer);
+    case 'vfat':
+      return await writeFat(fs, subtree, writer);
+    case 'swap':
+      return await writeSwap(fs, writer);
+    default:
+      throw new Error(`planDisk let file system type ${fs.type} pass`);
+  }
+}
+
+async function writeExt(
+  fs: FileSystemLayout,
+  subtree: string | undefined,
+  { target, context, env }: Writer,
+): Promise<void> {
+  const file = fileOf(fs.image, target);
+  if (subtree === undefined) {
+    await runTool(mke2fsArgv(fs, { file }), context, { env });
+    return;
+  }
+  const { uid, gid, mode } = await lstat(subtree);
+  const argv = mke2fsArgv(fs, { file, tree: subtree, rootOwner: { uid, gid } });
+  await runTool(argv, context, { env }).catch((error: unknown) => {
+    throw explained(error, fs);
+  });
+  if ((mode & 0o7777) !== 0o755) {
+    await runTool(rootModeArgv(fs, file, mode), context, { env, announce: false });
+  }
+}
+
+async function writeFat(
+  fs: FileSystemLayout,
+  subtree: string | undefined,
+  { target, context, env }: Writer,
+): Promise<void> {
+  const file = fileOf(fs.image, target);
+  const hint = 'Install dosfstools and mtools';
+  await runTool(mkfsVfatArgv(fs, file), context, { env, hint, announce: false });
+  const names = subtree === undefined ? [] : (await readdir(subtree)).toSorted();
+  if (subtree !== undefined && names.length > 0) {
+    const entries = names.map((name) => path.join(subtree, name));
+    await runTool(mcopyArgv(fs, file, entries), context, { env, hint }).catch((error: unknown) => {
+      throw explained(error, fs);
+    });
+  }
+}
+
+/** The signature ends the first page, the largest of which is 64 KiB. Source: mkswap(8). */
+const SWAP_HEADER_BYTES = 64 * 1024;
+
+async function writeSwap(fs: FileSystemLayout, { target, context, env }: Writer): Promise<void> {
+  const temporary = path.join(target.workDir, `swap-${fs.name}`);
+  try {
+    const handle = await open(temporary, 'wx+', 0o600);
+    try {
+      await handle.truncate(fs.sizeBytes);
+      await runTool(mkswapArgv(fs, temporary), context, { env, announce: false });
+      const header = Buffer.alloc(Math.min(SWAP_HEADER_BYTES, fs.sizeBytes));
+      await handle.read(header, 0, header.length, 0);
+      await writeBytes(fileOf(fs.image, target), [{ offsetBytes: fs.offsetBytes, bytes: header }]);
+    } finally {
+      await handle.close();
+    }
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** What the tools say when the file system, not the host's disk, is full. */
+const FULL = [/Could not allocate (block|inode)/, /Disk full/];
+
+/** A full file system is a matter of configuration, and says so. */
+function explained(error: unknown, fs: FileSystemLayout): unknown {
+  if (!(error instanceof Failed) || error.failure.kind !== 'tool') {
+    return error;
+  }
+  const lines = error.failure.lastLines;
+  if (!lines.some((line) => FULL.some((pattern) => pattern.test(line)))) {
+    return error;
+  }
+  const sizeMiB = Math.floor(fs.sizeBytes / MIB);
+  return configError(
+    `The files below "${fs.mountPoint ?? ''}" do not fit in file system "${fs.label}" of ${sizeMiB} MiB`,
+    { hint: 'Use --image-size (GiB) or --image-extra-size (MiB), or a larger partition' },
+  );
+}
+
+async function findBootImages(tree: string): Promise<BootImages | undefined> {
+  const root = await realpath(tree);
+  for (const directory of BOOT_DIRECTORIES) {
+    const at = await realpath(path.join(tree, directory)).catch(() => undefined);
+    // A link in the tree must not make us read the host's GRUB.
+    if (at?.startsWith(`${root}/`)) {
+      const [bootImg, coreImg] = await Promise.all(
+        ['boot.img', 'core.img'].map((name) => readIfFile(path.join(at, name))),
+      );
+      if (bootImg !== undefined && coreImg !== undefined) {
+        return { bootImg, coreImg };
+      }
+    }
+  }
+  return undefined;
+}
+
+async function readIfFile(file: string): Promise<Buffer | undefined> {
+  const found = await lstat(file).catch(() => undefined);
+  return found?.isFile() ? await readFile(file) : undefined;
+}
+
+async function writeBytes(file: string, writes: readonly ByteWrite[]): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    for (const { offsetBytes, bytes } of writes) {
+      await handle.write(bytes, 0, bytes.length, offsetBytes);
+    }
+  } finally {
+    await handle.close();
+  }
+}
