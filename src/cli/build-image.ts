@@ -1,0 +1,248 @@
+/**
+ * The command's side of a build: it makes the work directories, starts the engine inside its
+ * namespaces, shows what happens, and cleans up after it, whatever becomes of it.
+ */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Emit } from '../events/event.ts';
+import { readEventLines } from '../events/event-lines.ts';
+import { FactsReader } from '../events/facts-reader.ts';
+import { exitCode, Failed, type Failure, failureOf, hostError } from '../events/failure.ts';
+import { FanOut } from '../events/fan-out.ts';
+import { renderSummary } from '../events/summary.ts';
+import { describeTerminal } from '../events/terminal.ts';
+import {
+  assertHostCan,
+  outputDirectory,
+  type PreparedBuild,
+  prepareBuild,
+} from '../phases/prepare.ts';
+import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
+import type { BuildPlan } from '../plan/build-plan.ts';
+import { toolPath } from '../sandbox/host-tools.ts';
+import { type Contained, startContained } from '../sandbox/namespace.ts';
+import { statusOf } from '../sandbox/process.ts';
+import { Reaper } from '../sandbox/reaper.ts';
+import { Scope } from '../sandbox/scope.ts';
+import { pidNamespace } from '../sandbox/stragglers.ts';
+import { makeWorkDir } from '../sandbox/work-dir.ts';
+import { ownEnvironment, toolEnvironment } from './host-facts.ts';
+import { openReaders } from './readers.ts';
+
+export interface BuildImageRequest {
+  readonly plan: BuildPlan;
+  readonly skipBase: boolean;
+  /** Where events go as JSON lines. */
+  readonly eventsFile?: string;
+}
+
+/** Builds; returns the process status. Failures are told by the readers and on standard error. */
+export async function buildImage(request: BuildImageRequest): Promise<number> {
+  const facts = new FactsReader();
+  await using readers = new FanOut([
+    facts,
+    ...(await openReaders(request.plan.show, request.eventsFile)),
+  ]);
+  const started = performance.now();
+  const failure = await attempt(request, readers).then(
+    () => undefined,
+    (error: unknown) => failureOf(error),
+  );
+  readers.emit({
+    kind: 'build-end',
+    durationMs: performance.now() - started,
+    ...(failure === undefined ? {} : { failure }),
+  });
+  await readers.drained();
+  if (failure === undefined) {
+    printSummary(facts, request.plan);
+    return 0;
+  }
+  const { logFile } = request.plan.show;
+  const { reportFailure } = await import('./report-failure.ts');
+  reportFailure(failure, logFile === undefined ? {} : { logFile });
+  return exitCode(failure);
+}
+
+/** What was built, for whoever looks at the screen; the log ends with upstream's last line (compat). */
+function printSummary(facts: FactsReader, plan: BuildPlan): void {
+  if (plan.show.quiet) {
+    return;
+  }
+  const { unicode } = describeTerminal(process.stdout.isTTY === true, ownEnvironment());
+  const columns = process.stdout.columns || 80;
+  process.stdout.write(`${renderSummary(facts.facts, { columns, unicode }).join('\n')}\n`);
+}
+
+/** @throws Failed */
+async function attempt(request: BuildImageRequest, readers: FanOut): Promise<void> {
+  const { skipBase } = request;
+  const preparation = await prepareBuild(request.plan, { skipBase }, readers.emit);
+  await assertHostCan(preparation, process.geteuid?.() ?? 0);
+  const { build } = preparation;
+  const environment = toolEnvironment(toolPath(build.plan.environment.PATH));
+  await makeCaches(build.plan);
+  await using scope = new Scope();
+  await using interrupts = new Interrupts();
+  const reaper = scope.use(new Reaper(environment));
+  const owner = { scope, reaper };
+  const { tmpDir } = build.plan.work;
+  const buildDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_build.' }, owner);
+  const imageDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_image.' }, owner);
+  const staging = await makeStaging(build.plan, owner);
+  const order: EngineOrder = {
+    build,
+    buildDir,
+    imageDir,
+    staging,
+    terminal: process.stdin.isTTY && process.stdout.isTTY,
+    umask: process.umask(),
+    outerNamespace: pidNamespace(),
+  };
+  announce(build, buildDir, readers.emit);
+  await runEngine(order, { readers, interrupts, environment });
+}
+
+async function makeCaches(plan: BuildPlan): Promise<void> {
+  for (const directory of [plan.work.imageCache, plan.work.lockFiles]) {
+    await mkdir(path.resolve(plan.image.cwd, directory), { recursive: true }).catch((error) => {
+      throw hostError(
+        `Cannot make the cache directory '${directory}': ${(error as Error).message}`,
+        'Choose another one with --image-cache or DIB_LOCKFILES',
+      );
+    });
+  }
+}
+
+/** A hidden directory beside the images: they are complete before they get their names. */
+function makeStaging(
+  plan: BuildPlan,
+  owner: { readonly scope: Scope; readonly reaper: Reaper },
+): Promise<string> {
+  const prefix = `.${path.basename(plan.image.name)}.dib-`;
+  return makeWorkDir({ parent: outputDirectory(plan), prefix }, owner);
+}
+
+function announce(build: PreparedBuild, buildDir: string, emit: Emit): void {
+  emit({
+    kind: 'build-start',
+    version: build.plan.version,
+    elements: build.plan.elements,
+    expanded: build.elements.map((element) => element.name),
+    imageName: build.plan.image.name,
+    imageTypes: build.plan.image.types,
+    buildDir,
+  });
+}
+
+interface EngineRun {
+  readonly readers: FanOut;
+  readonly interrupts: Interrupts;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
+  const program = [process.execPath, fileURLToPath(new URL('./engine.js', import.meta.url))];
+  const engine = startContained(program, run.environment);
+  run.interrupts.stops(engine);
+  tell(engine, order);
+  const ended = await forwardEvents(engine, run.readers);
+  const exit = await engine.exit;
+  if (run.interrupts.failure !== undefined) {
+    throw new Failed(run.interrupts.failure);
+  }
+  if (ended === undefined) {
+    throw new Failed({
+      kind: 'tool',
+      message: `The build's engine was ended from outside with status ${statusOf(exit)}`,
+      argv: program,
+      status: statusOf(exit),
+      lastLines: [],
+      hint: 'If it was killed for lack of memory, build on disk with --no-tmpfs',
+    });
+  }
+  if (ended.failure !== undefined) {
+    throw new Failed(ended.failure);
+  }
+}
+
+function tell(engine: Contained, said: EngineOrder | EngineControl): void {
+  engine.toProgram.write(`${JSON.stringify(said)}\n`);
+}
+
+/** Passes the engine's events on; its `build-end` is returned instead, because we have to clean up first. */
+async function forwardEvents(
+  engine: Contained,
+  readers: FanOut,
+): Promise<{ readonly failure?: Failure } | undefined> {
+  let end: { readonly failure?: Failure } | undefined;
+  for await (const line of readEventLines(engine.fromProgram)) {
+    if (line.kind !== 'event') {
+      continue;
+    }
+    const { event } = line;
+    if (event.kind === 'build-end') {
+      end = event;
+      continue;
+    }
+    readers.pass(event);
+    if (event.kind === 'break-start') {
+      await readers.drained();
+      tell(engine, { control: 'terminal' });
+    }
+  }
+  return end;
+}
+
+const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+
+/** How long the engine may take to stop what it runs before everything in its namespaces is killed. */
+const STOP_GRACE_MS = 15_000;
+
+/** Signals that ask us to stop: the first is passed on politely, the second is not. */
+class Interrupts implements AsyncDisposable {
+  failure: Failure | undefined;
+  #engine: Contained | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #listeners = Object.entries(SIGNALS).map(([name, number]) => ({
+    name: name as NodeJS.Signals,
+    listener: () => this.#interrupt(name, number),
+  }));
+
+  constructor() {
+    for (const { name, listener } of this.#listeners) {
+      process.on(name, listener);
+    }
+  }
+
+  stops(engine: Contained): void {
+    this.#engine = engine;
+    if (this.failure !== undefined) {
+      engine.kill();
+    }
+  }
+
+  #interrupt(name: string, signal: number): void {
+    if (this.failure !== undefined) {
+      this.#engine?.kill();
+      return;
+    }
+    this.failure = {
+      kind: 'interrupted',
+      signal,
+      message: `Interrupted by ${name}; nothing is left of the build`,
+    };
+    if (this.#engine !== undefined) {
+      tell(this.#engine, { control: 'stop', signal });
+      this.#timer = setTimeout(() => this.#engine?.kill(), STOP_GRACE_MS);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    for (const { name, listener } of this.#listeners) {
+      process.off(name, listener);
+    }
+  }
+}

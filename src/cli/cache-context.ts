@@ -1,0 +1,39 @@
+/** What the commands of the cache share: where their events go, and when they stop. */
+import type { FetchContext } from '../cache/fetch-file.ts';
+import { Network, networkSettings } from '../cache/network.ts';
+import { DEFAULT_RETRIES, type RetryPolicy } from '../cache/retry.ts';
+import type { Emit } from '../events/event.ts';
+import { Failed } from '../events/failure.ts';
+import { PlainConsole } from '../events/plain-console.ts';
+import { redactEvent } from '../events/redact.ts';
+import { ownEnvironment } from './host-facts.ts';
+
+/** Source: signal(7). */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/**
+ * Runs `work` with a network as the environment wants it; events are lines on standard error. A
+ * signal ends the work as a failure, so that what it holds is released.
+ */
+export async function withCacheContext<T>(
+  work: (context: FetchContext) => Promise<T>,
+  retries: RetryPolicy = DEFAULT_RETRIES,
+): Promise<T> {
+  const stop = new AbortController();
+  const listeners = Object.entries(SIGNALS).map(([name, signal]) => {
+    const message = `Interrupted by ${name}`;
+    const listener = (): void => stop.abort(new Failed({ kind: 'interrupted', message, signal }));
+    process.on(name, listener);
+    return () => process.off(name, listener);
+  });
+  await using network = new Network(networkSettings(ownEnvironment()));
+  await using console = new PlainConsole(process.stderr, { timestamps: false });
+  const emit: Emit = (event) => console.receive(redactEvent({ ...event, at: Date.now() }));
+  try {
+    return await work({ emit, signal: stop.signal, network, retries });
+  } finally {
+    for (const remove of listeners) {
+      remove();
+    }
+  }
+}

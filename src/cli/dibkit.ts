@@ -1,0 +1,45 @@
+/** The command `dibkit`: what upstream does not have, one verb each. */
+import { Command } from 'commander';
+import { runCommand } from './main.ts';
+import { packageVersion } from './package-paths.ts';
+import { parseArguments } from './parse-arguments.ts';
+
+const EXAMPLES = `
+Examples:
+  dibkit doctor vm debian-minimal
+      what this host lacks for that build, and the command that installs it
+  dibkit plan --image-size 2 vm debian-minimal
+      the whole build, and nothing is run
+  dibkit plan --json -t qcow2,tar vm debian-minimal | jq .phases
+
+Doctor and plan take the options and variables of disk-image-create; see 'disk-image-create --help'.
+`;
+
+const VERBS = {
+  doctor: async (argv: readonly string[]) => (await import('./doctor.ts')).doctor(argv),
+  fetch: async (argv: readonly string[]) => (await import('./fetch.ts')).fetchCommand(argv),
+  extract: async (argv: readonly string[]) => (await import('./extract.ts')).extract(argv),
+  'unpack-image': async (argv: readonly string[]) =>
+    (await import('./unpack-image.ts')).unpackImageCommand(argv),
+  plan: async (argv: readonly string[]) => (await import('./plan.ts')).plan(argv),
+} as const;
+
+await runCommand(async () => {
+  const [verb = '--help', ...rest] = process.argv.slice(2);
+  if (Object.hasOwn(VERBS, verb)) {
+    return VERBS[verb as keyof typeof VERBS](rest);
+  }
+  const command = new Command('dibkit')
+    .description('Looks at builds of disk images before they run.')
+    .usage('VERB [OPTION]... [ELEMENT]...')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', EXAMPLES);
+  command.command('doctor').description('what this host lacks for a build');
+  command.command('fetch').description('a file from the network into the cache, verified');
+  command.command('extract').description('put an archive into a directory, and nowhere else');
+  command.command('unpack-image').description('put a container image into a directory');
+  command.command('plan').description('the whole build as text, or as JSON with --json');
+  parseArguments(command, [verb, ...rest]);
+  return 0;
+});

@@ -1,0 +1,28 @@
+/** The command `disk-image-create`. */
+import { parseImageCommandLine } from './image-command-line.ts';
+import { runCommand } from './main.ts';
+import { packageVersion } from './package-paths.ts';
+
+const main = async (): Promise<number> => {
+  const argv = process.argv.slice(2);
+  const line = parseImageCommandLine(argv, packageVersion());
+  if (line === undefined) {
+    return 0;
+  }
+  const [{ buildImage }, { planBuild, wantsBase }, { hostFacts, ownEnvironment }] =
+    await Promise.all([
+      import('./build-image.ts'),
+      import('../plan/plan-build.ts'),
+      import('./host-facts.ts'),
+    ]);
+  const { elements, options } = line;
+  const environment = ownEnvironment();
+  const plan = planBuild({ elements, options, argv, environment, host: hostFacts() });
+  return buildImage({
+    plan,
+    skipBase: !wantsBase(options),
+    ...(typeof options.events === 'string' ? { eventsFile: options.events } : {}),
+  });
+};
+
+await runCommand(main, { outlivesReaders: true });

@@ -1,0 +1,88 @@
+/**
+ * The engine's process: it runs inside the namespaces, takes its order from descriptor 4 and tells
+ * what happens on descriptor 3. Started by `build-image.ts`, never by a person.
+ */
+import { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Context } from '../events/event.ts';
+import { Failed, type Failure, failureOf } from '../events/failure.ts';
+import { FanOut } from '../events/fan-out.ts';
+import { JsonLines } from '../events/json-lines.ts';
+import { runBuild } from '../phases/pipeline.ts';
+import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
+import { toolPath } from '../sandbox/host-tools.ts';
+import { toolEnvironment } from './host-facts.ts';
+
+const EVENTS_DESCRIPTOR = 3;
+const CONTROL_DESCRIPTOR = 4;
+
+// The terminal sends its signals to all of us; when to stop is the command's process to say.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
+  process.on(signal, () => {});
+}
+
+// A root directory that only root may enter is no system: what the caller's umask hides, images must show.
+process.umask(0o022);
+
+// A socket, not a file stream: a read that waits in a thread of its own would keep us from exiting.
+const control = createInterface({ input: new Socket({ fd: CONTROL_DESCRIPTOR, writable: false }) });
+const lines = control[Symbol.asyncIterator]();
+const first = await lines.next();
+if (first.done) {
+  process.exit(1);
+}
+const order = JSON.parse(first.value) as EngineOrder;
+const stopping = new AbortController();
+let giveTerminal: (() => void) | undefined;
+
+const events = new JsonLines(
+  new Socket({ fd: EVENTS_DESCRIPTOR, readable: false, writable: true }),
+);
+const readers = new FanOut([events]);
+const context: Context = {
+  emit: readers.emit,
+  signal: stopping.signal,
+  toolEnvironment: toolEnvironment(toolPath(order.build.plan.environment.PATH)),
+};
+void listen();
+
+const started = performance.now();
+const failure = await runBuild(order, {
+  context,
+  terminal: {
+    available: order.terminal,
+    take: () =>
+      new Promise((resolve) => {
+        giveTerminal = resolve;
+      }),
+  },
+}).then(
+  () => undefined,
+  (error: unknown): Failure => failureOf(stopping.signal.aborted ? stopping.signal.reason : error),
+);
+readers.emit({
+  kind: 'build-end',
+  durationMs: performance.now() - started,
+  ...(failure === undefined ? {} : { failure }),
+});
+await readers[Symbol.asyncDispose]();
+process.exit(0);
+
+async function listen(): Promise<void> {
+  for await (const line of { [Symbol.asyncIterator]: () => lines }) {
+    const said = JSON.parse(line) as EngineControl;
+    if (said.control === 'terminal') {
+      giveTerminal?.();
+    } else {
+      stopping.abort(
+        new Failed({
+          kind: 'interrupted',
+          signal: said.signal,
+          message: `Interrupted by signal ${said.signal}`,
+        }),
+      );
+    }
+  }
+  // Whoever could tell us anything is gone.
+  process.exit(1);
+}

@@ -1,0 +1,48 @@
+/** What the plan of a build needs to know of the host and of our own installation. */
+import { homedir } from 'node:os';
+import type { HostFacts } from '../plan/plan-build.ts';
+import { builtinElements, implicitElement, packageRoot, packageVersion } from './package-paths.ts';
+
+/** Debian's names for what Node calls an architecture. Source: dpkg-architecture(1). */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x64: 'amd64',
+  ia32: 'i386',
+  arm: 'armhf',
+  ppc64: 'ppc64el',
+};
+
+export function hostFacts(): HostFacts {
+  return {
+    version: packageVersion(),
+    arch: ARCHITECTURES[process.arch] ?? process.arch,
+    cwd: process.cwd(),
+    home: homedir(),
+    builtinElements,
+    implicitElement,
+    shellLibrary: `${implicitElement}/lib`,
+    node: process.execPath,
+    packageRoot,
+  };
+}
+
+/** Our environment without the holes that its type has. */
+export function ownEnvironment(): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
+  );
+}
+
+/** The environment of our own tools: a table, whatever the user exported. */
+export function toolEnvironment(searchPath: string): Readonly<Record<string, string>> {
+  const kept = ['HOME', 'SSL_CERT_FILE', 'TERM', 'TMPDIR', 'TZ'];
+  const own = ownEnvironment();
+  return {
+    ...Object.fromEntries(
+      kept.flatMap((name) => (own[name] === undefined ? [] : [[name, own[name]]])),
+    ),
+    LC_ALL: 'C',
+    PATH: searchPath,
+  };
+}

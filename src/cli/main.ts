@@ -1,0 +1,32 @@
+/** What all commands share: from what `main` returns or throws to what the process says and is. */
+import { exitCode, failureOf } from '../events/failure.ts';
+
+/**
+ * Runs a command: its number becomes the process status, a failure is told on standard error.
+ *
+ * Sets `process.exitCode` rather than ending the process, so that what was written gets out.
+ * `outlivesReaders`: a closed standard output does not end the command (a build has to finish, or
+ * to clean up after itself).
+ */
+export async function runCommand(
+  main: () => Promise<number>,
+  options: { readonly outlivesReaders?: boolean } = {},
+): Promise<void> {
+  process.stdout.on('error', options.outlivesReaders === true ? () => {} : endQuietlyOnBrokenPipe);
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    const failure = failureOf(error);
+    const { reportFailure } = await import('./report-failure.ts');
+    reportFailure(failure);
+    process.exitCode = exitCode(failure);
+  }
+}
+
+/** `COMMAND | head` is no error: whoever read us has seen enough. The status is a shell's for SIGPIPE. */
+function endQuietlyOnBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') {
+    throw error;
+  }
+  process.exit(141);
+}

@@ -1,0 +1,44 @@
+/** Who gets the events of a build: the console, the log file, the events file. */
+import { createWriteStream } from 'node:fs';
+import { configError } from '../events/failure.ts';
+import { JsonLines } from '../events/json-lines.ts';
+import { LogFile } from '../events/log-file.ts';
+import { PlainConsole } from '../events/plain-console.ts';
+import type { Reader } from '../events/reader.ts';
+import { describeTerminal } from '../events/terminal.ts';
+import { PHASES } from '../phases/table.ts';
+import type { ShowPlan } from '../plan/build-plan.ts';
+import { ownEnvironment } from './host-facts.ts';
+
+/** Opens the readers that the plan asks for. @throws Failed `config` for a file that cannot be written. */
+export async function openReaders(show: ShowPlan, eventsFile?: string): Promise<readonly Reader[]> {
+  const files: Reader[] = [];
+  if (eventsFile !== undefined) {
+    files.push(await openEventsFile(eventsFile));
+  }
+  if (show.logFile !== undefined) {
+    files.push(new LogFile(show.logFile));
+    process.stdout.write(`Output logs going to: ${show.logFile}\n`);
+  }
+  return show.quiet ? files : [...files, await openConsole(show)];
+}
+
+async function openConsole(show: ShowPlan): Promise<Reader> {
+  const terminal = describeTerminal(process.stdout.isTTY === true, ownEnvironment());
+  if (!terminal.live || show.trace > 0) {
+    return new PlainConsole(process.stdout, { timestamps: show.timestamps });
+  }
+  const { openLiveView } = await import('../events/live-view.ts');
+  return openLiveView(process.stdout, { terminal, phases: PHASES.map((phase) => phase.name) });
+}
+
+async function openEventsFile(file: string): Promise<Reader> {
+  const stream = createWriteStream(file);
+  await new Promise<void>((resolve, reject) => {
+    stream.once('open', () => resolve());
+    stream.once('error', (error) => {
+      reject(configError(`Cannot write the events file '${file}': ${error.message}`));
+    });
+  });
+  return new JsonLines(stream, `the events file '${file}'`);
+}

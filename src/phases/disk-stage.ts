@@ -1,0 +1,134 @@
+/** The disk of a build: what hooks may know of it early, its size, and at the end its file. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { describeDisk } from '../disk/describe.ts';
+import type { DiskGraph } from '../disk/graph.ts';
+import { type Identifiers, identifiersFrom } from '../disk/identifiers.ts';
+import { type DiskPlan, planDisk } from '../disk/layout.ts';
+import { type ImageSize, imageSizeKiB } from '../disk/sizes.ts';
+import { writeDisk } from '../disk/write.ts';
+import type { Context } from '../events/event.ts';
+import { runTool } from '../sandbox/process.ts';
+import type { BuildPaths, DiskVariables } from './environment.ts';
+import type { PreparedBuild } from './prepare.ts';
+
+export interface DiskStage {
+  readonly build: PreparedBuild;
+  readonly graph: DiskGraph;
+  readonly paths: BuildPaths;
+  readonly identifiers: Identifiers;
+}
+
+/** Identifiers of a disk that nobody has seen before. */
+export function freshIdentifiers(): Identifiers {
+  return identifiersFrom(randomUUID());
+}
+
+/**
+ * Writes `block-device/{config,params}.yaml` into the build directory, where elements look for them
+ * (compat), and returns what hooks are told.
+ */
+export async function openDiskStage(stage: DiskStage): Promise<DiskVariables> {
+  const { build, graph, paths, identifiers } = stage;
+  const directory = path.join(paths.buildDir, 'block-device');
+  const paramsFile = path.join(directory, 'params.yaml');
+  const described = describeDisk(graph, identifiers);
+  await mkdir(directory);
+  await writeFile(path.join(directory, 'config.yaml'), build.diskConfig.text);
+  const params = {
+    config: path.join(directory, 'config.yaml'),
+    'image-dir': paths.imageDir,
+    'root-fs-type': described.rootFsType,
+    'root-label': described.rootLabel,
+    'mount-base': paths.targetRoot,
+    'build-dir': paths.buildDir,
+  };
+  await writeFile(paramsFile, stringify(params));
+  return { ...described, paramsFile };
+}
+
+/** The image's size from the tree's, once the root phases are done (compat). */
+export async function measureDisk(stage: DiskStage, context: Context): Promise<ImageSize> {
+  const { plan } = stage.build;
+  context.emit({
+    kind: 'message',
+    level: 'info',
+    text: 'Calculating image size (this may take a minute)...',
+  });
+  const { targetRoot } = stage.paths;
+  const printed = await runTool(['du', '-s', '-k', '-x', targetRoot], context, { announce: false });
+  const size = imageSizeKiB({
+    usedKiB: Number.parseInt(printed, 10),
+    request: plan.disk,
+    rootFsType: stage.graph.root.type,
+    efi: stage.build.elements.some((element) => element.name === 'block-device-efi'),
+  });
+  await reportUsage(stage, context);
+  return size;
+}
+
+/** `DIB_SHOW_IMAGE_USAGE`: what takes the room, largest last; above 10 MiB unless all is wanted. */
+async function reportUsage(stage: DiskStage, context: Context): Promise<void> {
+  const { imageUsage } = stage.build.plan.show;
+  if (imageUsage === 'none') {
+    return;
+  }
+  const threshold = imageUsage === 'full' ? [] : ['--threshold=10M'];
+  const { targetRoot } = stage.paths;
+  const printed = await runTool(['du', '-a', '-k', '-x', ...threshold, '.'], context, {
+    announce: false,
+    cwd: targetRoot,
+  });
+  const rows = printed.split('\n').sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  const banner = '='.repeat(33);
+  const text = [
+    banner,
+    'image size report (KiB)',
+    banner,
+    ...rows,
+    '===== end image size report =====',
+  ];
+  context.emit({ kind: 'message', level: 'info', text: text.join('\n') });
+}
+
+/** The layout for that size. @throws Failed `config`, `host`. */
+export function layOutDisk(stage: DiskStage, size: ImageSize): DiskPlan {
+  const { blockSize } = stage.build.plan.disk;
+  return planDisk(stage.graph, {
+    imageSizeKiB: size.sizeKiB,
+    rootMkfsOptions: size.mkfsOptions,
+    identifiers: stage.identifiers,
+    ...(blockSize === undefined ? {} : { sectorBytes: blockSize }),
+  });
+}
+
+/** `/etc/fstab` is the configuration's, whatever the hooks put there (compat). */
+export async function writeFstab(plan: DiskPlan, targetRoot: string): Promise<void> {
+  const etc = path.join(targetRoot, 'etc');
+  await mkdir(etc, { recursive: true });
+  await writeFile(path.join(etc, 'fstab'), plan.fstab, { mode: 0o644 });
+}
+
+/** Writes the disk from the tree; returns the file of the disk `image0`, or of the only one. */
+export async function writeDiskFile(
+  stage: DiskStage,
+  plan: DiskPlan,
+  work: { readonly directory: string; readonly context: Context },
+): Promise<string> {
+  const files = new Map(
+    plan.images.map((image) => [image.name, path.join(work.directory, `${image.name}.raw`)]),
+  );
+  await writeDisk(
+    plan,
+    { tree: stage.paths.targetRoot, files, workDir: stage.paths.imageDir },
+    work.context,
+  );
+  const [first] = plan.images;
+  const file = files.get('image0') ?? files.get(first?.name ?? '');
+  if (file === undefined) {
+    throw new Error('A disk plan without an image');
+  }
+  return file;
+}

@@ -1,0 +1,208 @@
+/**
+ * Everything about a build that can be known, and refused, before any work starts: elements, hooks,
+ * the disk's configuration, what the host lacks.
+ */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { chooseDiskConfig, type DiskConfigChoice } from '../disk/choose-config.ts';
+import { assertTreeMode, type DiskGraph, parseDiskGraph } from '../disk/graph.ts';
+import { identifiersFrom } from '../disk/identifiers.ts';
+import { type DiskPlan, planDisk } from '../disk/layout.ts';
+import { imageSizeKiB } from '../disk/sizes.ts';
+import { readHookTree } from '../elements/assemble.ts';
+import { type Catalogue, describeOverride, openCatalogue } from '../elements/catalogue.ts';
+import { findHookProblems, type IgnoredHook } from '../elements/hook-problems.ts';
+import { describeOverwritten, type HookTree } from '../elements/hook-tree.ts';
+import { implicitElements } from '../elements/implicit.ts';
+import { type ResolvedElement, resolveElements } from '../elements/resolve.ts';
+import type { Emit } from '../events/event.ts';
+import { hostError } from '../events/failure.ts';
+import type { BuildPlan } from '../plan/build-plan.ts';
+import { formatsOf } from '../plan/formats.ts';
+import { withElements } from '../plan/plan-build.ts';
+import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
+import { assertBreakPoints } from './breakpoints.ts';
+import {
+  assertNothingMissing,
+  elementRequirements,
+  engineRequirements,
+  missingRequirements,
+  type Requirement,
+} from './requirements.ts';
+import { PHASES } from './table.ts';
+
+/** A plan with what it names found; plain data, to be handed to the engine. */
+export interface PreparedBuild {
+  readonly plan: BuildPlan;
+  /** Dependencies first. */
+  readonly elements: readonly ResolvedElement[];
+  readonly diskConfig: DiskConfigChoice;
+}
+
+/** What is worked out on the way and shown by `dibkit plan`. */
+export interface Preparation {
+  readonly build: PreparedBuild;
+  readonly tree: HookTree;
+  /** Files in the phases' directories that will not run. */
+  readonly ignored: readonly IgnoredHook[];
+  readonly graph: DiskGraph;
+  readonly requirements: readonly Requirement[];
+  readonly missing: readonly Requirement[];
+}
+
+/** Finds everything that the plan names. @throws Failed `config`, `usage`. */
+export async function prepareBuild(
+  typed: BuildPlan,
+  options: { readonly skipBase: boolean },
+  emit: Emit,
+): Promise<Preparation> {
+  assertBreakPoints(typed.breaks.points);
+  const catalogue = await openCatalogue(typed.elementsPath);
+  const names = implicitElements(
+    { requested: typed.requested, arch: typed.arch, skipBase: options.skipBase },
+    catalogue,
+  );
+  const plan = withElements(typed, names);
+  const elements = resolveElements(names, catalogue);
+  sayOverrides(catalogue, elements, emit);
+  const tree = await planTree(plan, elements);
+  const ignored = await findIgnored(plan, tree);
+  for (const text of [
+    ...tree.overwritten.map(describeOverwritten),
+    ...ignored.map(describeIgnored),
+  ]) {
+    emit({ kind: 'message', level: 'warning', text });
+  }
+  const diskConfig = await chooseDiskConfig({
+    config: plan.disk.config,
+    arch: plan.arch,
+    elements,
+  });
+  const graph = graphOf({ plan, diskConfig }, emit);
+  if (writesDisk(plan, elements)) {
+    assertTreeMode(graph);
+    // Partitions that do not fit are refused now where the size is known now.
+    fixedLayout({ plan, elements, diskConfig }, graph);
+  }
+  const requirements = await requirementsOf(plan, elements, graph);
+  const missing = await missingRequirements(requirements, toolPath(plan.environment.PATH));
+  return { build: { plan, elements, diskConfig }, tree, ignored, graph, requirements, missing };
+}
+
+/** Upstream warns of every override in the catalogue; only those of this build matter. */
+function sayOverrides(
+  catalogue: Catalogue,
+  elements: readonly ResolvedElement[],
+  emit: Emit,
+): void {
+  const used = new Set(elements.map((element) => element.name));
+  for (const override of catalogue.overrides.filter(({ name }) => used.has(name))) {
+    emit({ kind: 'message', level: 'warning', text: describeOverride(override) });
+  }
+}
+
+/** The hook tree of the elements on top of the implicit one. @throws Failed `config`. */
+export function planTree(plan: BuildPlan, elements: readonly ResolvedElement[]): Promise<HookTree> {
+  return readHookTree([{ name: 'dibkit', path: plan.implicitElement }, ...elements]);
+}
+
+function findIgnored(plan: BuildPlan, tree: HookTree): Promise<readonly IgnoredHook[]> {
+  return findHookProblems(tree, {
+    directories: PHASES.map((phase) => `${phase.name}.d`),
+    ignoreNonExecutable: plan.environment.DIB_IGNORE_NON_EXECUTABLE_HOOKS === '1',
+  });
+}
+
+function describeIgnored({ dir, name, element, reason }: IgnoredHook): string {
+  const why =
+    reason === 'name'
+      ? 'a name with other characters than letters, digits, - and _'
+      : 'no execute bit';
+  return `The file '${dir}/${name}' of the element '${element}' is no hook: it has ${why}`;
+}
+
+/** The graph of the chosen configuration. @throws Failed `config`. */
+export function graphOf(build: Pick<PreparedBuild, 'plan' | 'diskConfig'>, emit: Emit): DiskGraph {
+  const { plan, diskConfig } = build;
+  const { graph, warnings } = parseDiskGraph(diskConfig.text, diskConfig.source, {
+    rootFsType: plan.disk.rootFsType,
+    ...(plan.disk.rootLabel === undefined ? {} : { rootLabel: plan.disk.rootLabel }),
+  });
+  for (const text of warnings) {
+    emit({ kind: 'message', level: 'warning', text });
+  }
+  return graph;
+}
+
+/** The layout where `--image-size` fixes it; only its sizes and places count. @throws Failed `config`. */
+export function fixedLayout(build: PreparedBuild, graph: DiskGraph): DiskPlan | undefined {
+  const { plan, elements } = build;
+  if (plan.disk.imageSize === undefined) {
+    return undefined;
+  }
+  const size = imageSizeKiB({
+    usedKiB: 0,
+    request: plan.disk,
+    rootFsType: graph.root.type,
+    efi: elements.some((element) => element.name === 'block-device-efi'),
+  });
+  return planDisk(graph, {
+    imageSizeKiB: size.sizeKiB,
+    rootMkfsOptions: size.mkfsOptions,
+    identifiers: identifiersFrom('sizes and places do not depend on them'),
+    ...(plan.disk.blockSize === undefined ? {} : { sectorBytes: plan.disk.blockSize }),
+  });
+}
+
+async function requirementsOf(
+  plan: BuildPlan,
+  elements: readonly ResolvedElement[],
+  graph: DiskGraph,
+): Promise<readonly Requirement[]> {
+  const disk = writesDisk(plan, elements);
+  const types = disk ? plan.image.types : treeTypes(plan);
+  const fsTypes = disk ? graph.fileSystems.map((spec) => spec.type) : [];
+  return [
+    ...engineRequirements({ types, disk, fsTypes }),
+    ...(await elementRequirements(elements)),
+  ];
+}
+
+/** Whether a disk is written: a format asks for one, and the marker `no-final-image` does not forbid it. */
+export function writesDisk(
+  plan: BuildPlan,
+  elements: readonly { readonly name: string }[],
+): boolean {
+  const marked = elements.some((element) => element.name === 'no-final-image');
+  return !marked && formatsOf(plan.image.types).some((format) => format.source === 'disk');
+}
+
+function treeTypes(plan: BuildPlan): readonly string[] {
+  return formatsOf(plan.image.types)
+    .filter((format) => format.source === 'tree')
+    .map((format) => format.type);
+}
+
+/** Refuses a host that cannot run this build. @throws Failed `host`. */
+export async function assertHostCan(preparation: Preparation, uid: number): Promise<void> {
+  assertNothingMissing(preparation.missing, await hostPackageFamily());
+  if (uid !== 0) {
+    throw hostError(
+      'Cannot build an image as an ordinary user: hooks run as root in a chroot',
+      'Run the same command as root, for example with sudo -E',
+    );
+  }
+  const { tmpDir } = preparation.build.plan.work;
+  const found = await stat(tmpDir).catch(() => undefined);
+  if (!found?.isDirectory()) {
+    throw hostError(
+      `Cannot work in '${tmpDir}': it is not a directory`,
+      'Set TMPDIR to a directory with some free space',
+    );
+  }
+}
+
+/** Where images go: the directory of the image's name. */
+export function outputDirectory(plan: BuildPlan): string {
+  return path.dirname(path.resolve(plan.image.cwd, plan.image.name));
+}

@@ -1,0 +1,26 @@
+/**
+ * What the command's process and the engine's process inside the namespaces say to each other, one
+ * JSON value per line. The engine answers with events (`events/json-lines.ts`).
+ */
+import type { PreparedBuild } from './prepare.ts';
+
+/** First line to the engine. */
+export interface EngineOrder {
+  readonly build: PreparedBuild;
+  readonly buildDir: string;
+  readonly imageDir: string;
+  /** Where temporary images are written: beside the final ones. */
+  readonly staging: string;
+  readonly terminal: boolean;
+  /** Of the caller: images get its permissions, hooks a fixed one. */
+  readonly umask: number;
+  /** The PID namespace of the command's process. */
+  readonly outerNamespace: string;
+}
+
+/** Later lines to the engine. */
+export type EngineControl =
+  /** Stop and say so: `signal` is the number that asked for it. */
+  | { readonly control: 'stop'; readonly signal: number }
+  /** The terminal is yours until the next `break-end`. */
+  | { readonly control: 'terminal' };

@@ -1,0 +1,137 @@
+/** A prepared build as data and as text, for people and scripts that want to know before it runs. */
+import { renderDiskPlan } from '../disk/layout.ts';
+import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
+import { selectEnvironmentFiles } from '../run-parts/environment-files.ts';
+import { selectHooks } from '../run-parts/select.ts';
+import { fixedLayout, type Preparation, writesDisk } from './prepare.ts';
+import type { Requirement } from './requirements.ts';
+import { PHASES } from './table.ts';
+
+/** A hook, or a file of environment.d, with who brings it. */
+export interface PlannedFile {
+  readonly name: string;
+  readonly element: string;
+  readonly file: string;
+}
+
+/** `dibkit plan --json` prints this; the shape only grows. */
+export interface BuildOutline {
+  readonly version: string;
+  readonly arch: string;
+  /** Dependencies first. */
+  readonly elements: readonly { readonly name: string; readonly path: string }[];
+  /** In the order in which they are sourced before each phase. */
+  readonly environment: readonly PlannedFile[];
+  readonly phases: readonly {
+    readonly name: string;
+    readonly where: 'host' | 'target';
+    readonly hooks: readonly PlannedFile[];
+  }[];
+  readonly packages: readonly string[];
+  /** Null when no disk is written. The layout is known when the size was given. */
+  readonly disk: { readonly source: string; readonly layout?: readonly string[] } | null;
+  readonly images: readonly string[];
+  readonly needs: readonly (Requirement & { readonly met: boolean })[];
+}
+
+/** The outline of a prepared build. */
+export function outlineOf(preparation: Preparation): BuildOutline {
+  const { build, tree, requirements, missing } = preparation;
+  const { plan } = build;
+  return {
+    version: plan.version,
+    arch: plan.arch,
+    elements: build.elements.map(({ name, path }) => ({ name, path })),
+    environment: filesIn(preparation, 'environment.d', (names) =>
+      selectEnvironmentFiles(names.map(asEntry)),
+    ),
+    phases: PHASES.map(({ name, where }) => ({
+      name,
+      where,
+      hooks: filesIn(preparation, `${name}.d`, (names) => selectHooks(names.map(asEntry)).run),
+    })),
+    packages: plan.packages,
+    disk: writesDisk(plan, build.elements) ? diskOf(preparation) : null,
+    images: plan.image.types.map((type) => `${plan.image.name}.${type}`),
+    needs: requirements.map(({ tools, packages, why }) => ({
+      tools,
+      packages,
+      why,
+      met: !missing.some((one) => one.tools.join() === tools.join()),
+    })),
+  };
+
+  function filesIn(
+    { ignored }: Preparation,
+    directory: string,
+    select: (names: readonly string[]) => readonly string[],
+  ): readonly PlannedFile[] {
+    const passedOver = new Set(
+      ignored.filter((one) => one.dir === directory).map((one) => one.name),
+    );
+    const here = namesIn(tree, directory).filter((name) => !passedOver.has(name));
+    return select(here).map((name) => ({
+      name,
+      element: tree.elementOf(directory, name) ?? '',
+      file: tree.sourceOf(directory, name) ?? '',
+    }));
+  }
+}
+
+/** What was passed over has been taken out already: the rest is what a listing would call a hook. */
+function asEntry(name: string): { name: string; isFile: true; executable: true } {
+  return { name, isFile: true, executable: true };
+}
+
+function namesIn(tree: HookTree, directory: string): readonly string[] {
+  const prefix = `${directory}/`;
+  return tree.files
+    .map((file: TreeFile) => file.path)
+    .filter((path) => path.startsWith(prefix) && !path.slice(prefix.length).includes('/'))
+    .map((path) => path.slice(prefix.length));
+}
+
+function diskOf({ build, graph }: Preparation): NonNullable<BuildOutline['disk']> {
+  const { source } = build.diskConfig;
+  const layout = fixedLayout(build, graph);
+  return layout === undefined ? { source } : { source, layout: renderDiskPlan(layout) };
+}
+
+/** The outline for a person. */
+export function renderOutline(outline: BuildOutline): readonly string[] {
+  return [
+    `dibkit ${outline.version}, image for ${outline.arch}`,
+    '',
+    'Elements, dependencies first:',
+    ...outline.elements.map(({ name, path }) => `  ${name}  ${path}`),
+    '',
+    'Sourced before every phase:',
+    ...fileLines(outline.environment, '  '),
+    '',
+    'Phases:',
+    ...outline.phases.flatMap(({ name, where, hooks }) => [
+      `  ${name} (${where === 'host' ? 'on the host' : 'in the target'})`,
+      ...fileLines(hooks, '    '),
+    ]),
+    '',
+    ...(outline.packages.length > 0 ? [`Packages: ${outline.packages.join(' ')}`] : []),
+    ...diskLines(outline.disk),
+    `Images: ${outline.images.join(', ')}`,
+    ...outline.needs
+      .filter((need) => !need.met)
+      .map((need) => `The host lacks ${need.tools.join(' or ')} (${need.why}): see dibkit doctor`),
+  ];
+}
+
+function fileLines(files: readonly PlannedFile[], indent: string): readonly string[] {
+  const width = Math.max(0, ...files.map(({ name }) => name.length));
+  return files.map(({ name, element }) => `${indent}${name.padEnd(width)}  ${element}`);
+}
+
+function diskLines(disk: BuildOutline['disk']): readonly string[] {
+  if (disk === null) {
+    return ['Disk: none'];
+  }
+  const layout = disk.layout ?? ['its size is computed from the tree; --image-size fixes it'];
+  return [`Disk: ${disk.source}`, ...layout.map((line) => `  ${line}`)];
+}

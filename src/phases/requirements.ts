@@ -1,0 +1,185 @@
+/**
+ * What a build needs of the host, and what the host lacks of it: found out before any work starts.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { configError, hostError } from '../events/failure.ts';
+import { formatsOf } from '../plan/formats.ts';
+import { findTool, type PackageFamily } from '../sandbox/host-tools.ts';
+
+/** One need: any one of `tools` does; `packages` has the first one, by family of distribution. */
+export interface Requirement {
+  readonly tools: readonly string[];
+  readonly packages: Readonly<Partial<Record<PackageFamily, string>>>;
+  /** "to ..." */
+  readonly why: string;
+}
+
+/** What a build will do, as far as tools are concerned. */
+export interface Needs {
+  readonly types: readonly string[];
+  /** Whether a disk is written at all. */
+  readonly disk: boolean;
+  readonly fsTypes: readonly string[];
+}
+
+interface Row extends Requirement {
+  readonly when: (needs: Needs) => boolean;
+}
+
+const always = (): boolean => true;
+const same = (name: string): Requirement['packages'] => ({
+  debian: name,
+  redhat: name,
+  suse: name,
+});
+
+const ROWS: readonly Row[] = [
+  { tools: ['bash'], packages: same('bash'), why: 'to run hooks', when: always },
+  ...['unshare', 'setpriv', 'mount', 'umount'].map((tool) => ({
+    tools: [tool],
+    packages: {
+      debian: tool.endsWith('mount') ? 'mount' : 'util-linux',
+      redhat: 'util-linux',
+      suse: 'util-linux',
+    },
+    why: 'to run the build in namespaces of its own',
+    when: always,
+  })),
+  ...['chroot', 'du'].map((tool) => ({
+    tools: [tool],
+    packages: same('coreutils'),
+    why: 'to run hooks in the target and measure it',
+    when: always,
+  })),
+  {
+    tools: ['tar'],
+    packages: same('tar'),
+    why: 'to write tar archives',
+    when: (needs) => formatsOf(needs.types).some((format) => format.tool === 'tar'),
+  },
+  {
+    tools: ['qemu-img'],
+    packages: { debian: 'qemu-utils', redhat: 'qemu-img', suse: 'qemu-tools' },
+    why: 'to convert the disk image',
+    when: (needs) => formatsOf(needs.types).some((format) => format.tool === 'qemu-img'),
+  },
+  {
+    tools: ['sfdisk'],
+    packages: { debian: 'fdisk', redhat: 'util-linux', suse: 'util-linux' },
+    why: 'to write partition tables',
+    when: (needs) => needs.disk,
+  },
+  {
+    tools: ['mke2fs'],
+    packages: same('e2fsprogs'),
+    why: 'to make the file system',
+    when: (needs) => needs.fsTypes.some((type) => type.startsWith('ext')),
+  },
+];
+
+/** The needs of the engine for such a build. Pure. */
+export function engineRequirements(needs: Needs): readonly Requirement[] {
+  return ROWS.filter((row) => row.when(needs));
+}
+
+/**
+ * The needs that an element declares in its `host-tools.yaml`: a list of
+ * `{tool: NAME | [NAME, ...], why: TEXT, debian: PACKAGE, redhat: PACKAGE, suse: PACKAGE}`.
+ */
+export function parseHostTools(text: string, file: string): readonly Requirement[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    throw configError(`Cannot read host tools: ${error.message.split('\n')[0]}`, {
+      at: { file, line, column: col },
+    });
+  }
+  const rows: unknown = document.toJS();
+  if (!Array.isArray(rows)) {
+    throw configError('Cannot read host tools: the file must hold a list', {
+      at: { file, line: 1 },
+    });
+  }
+  return rows.map((row: Record<string, unknown>) => ({
+    tools: [row.tool].flat().map(String),
+    why: String(row.why ?? `to run the hooks of ${path.basename(path.dirname(file))}`),
+    packages: packagesOf(row),
+  }));
+}
+
+function packagesOf(row: Record<string, unknown>): Requirement['packages'] {
+  const families = ['debian', 'redhat', 'suse'] as const;
+  return Object.fromEntries(
+    families.flatMap((family) =>
+      row[family] === undefined ? [] : [[family, String(row[family])]],
+    ),
+  );
+}
+
+/** The needs of elements, read from their folders. */
+export async function elementRequirements(
+  elements: readonly { readonly path: string }[],
+): Promise<readonly Requirement[]> {
+  const found = await Promise.all(
+    elements.map(async (element) => {
+      const file = path.join(element.path, 'host-tools.yaml');
+      const text = await readFile(file, 'utf8').catch(() => undefined);
+      return text === undefined ? [] : parseHostTools(text, file);
+    }),
+  );
+  return found.flat();
+}
+
+/** Those of `requirements` that the host does not meet. */
+export async function missingRequirements(
+  requirements: readonly Requirement[],
+  searchPath: string,
+): Promise<readonly Requirement[]> {
+  const met = await Promise.all(
+    requirements.map(async ({ tools }) => {
+      const found = await Promise.all(tools.map((tool) => findTool(tool, searchPath)));
+      return found.some((file) => file !== undefined);
+    }),
+  );
+  return requirements.filter((_, index) => met[index] === false);
+}
+
+/** The one command that installs what is missing, as root. Undefined where we know no package. Pure. */
+export function installCommand(
+  missing: readonly Requirement[],
+  family: PackageFamily | undefined,
+): string | undefined {
+  if (family === undefined) {
+    return undefined;
+  }
+  const packages = missing.map((one) => one.packages[family]).filter((name) => name !== undefined);
+  if (packages.length === 0) {
+    return undefined;
+  }
+  const manager = {
+    debian: 'apt-get install -y',
+    redhat: 'dnf install -y',
+    suse: 'zypper install -y',
+  };
+  return `${manager[family]} ${[...new Set(packages)].sort().join(' ')}`;
+}
+
+/** @throws Failed `host` that names every missing tool and the command that installs them. */
+export function assertNothingMissing(
+  missing: readonly Requirement[],
+  family: PackageFamily | undefined,
+): void {
+  if (missing.length === 0) {
+    return;
+  }
+  const named = missing.map((one) => `${one.tools.join(' or ')} (${one.why})`);
+  const command = installCommand(missing, family);
+  throw hostError(
+    `The host lacks ${named.join(', ')}`,
+    command === undefined ? 'Install what is missing' : `As root: ${command}`,
+  );
+}

@@ -1,0 +1,144 @@
+/** One phase: its mounts, its break points, its hooks. */
+import { lstat, mkdir, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { HookTree } from '../elements/hook-tree.ts';
+import type { Context } from '../events/event.ts';
+import { configError, Failed, type HookFailure } from '../events/failure.ts';
+import { runParts } from '../run-parts/run.ts';
+import { exists, mount, mountKernelFilesystems } from '../sandbox/mounts.ts';
+import { runTool } from '../sandbox/process.ts';
+import { Scope } from '../sandbox/scope.ts';
+import { type Breakers, type BreakSite, breakAt } from './breakpoints.ts';
+import { type EnvironmentRequest, phaseEnvironment, TARGET_HOOKS } from './environment.ts';
+import { PHASES, type Phase } from './table.ts';
+
+export interface PhaseRun {
+  readonly phase: Phase;
+  readonly environment: EnvironmentRequest;
+  readonly tree: HookTree;
+  readonly breakers: Breakers;
+}
+
+/** Runs a phase to its end. @throws Failed `hook`. */
+export async function runPhase(run: PhaseRun, context: Context): Promise<void> {
+  context.signal.throwIfAborted();
+  const { phase, environment } = run;
+  const { targetRoot, hooksDir } = environment.paths;
+  await ensureKernelFilesystems(phase, targetRoot, context);
+  const directory = `${phase.name}.d`;
+  const present = await exists(path.join(hooksDir, directory));
+  await using scope = new Scope();
+  if (phase.where === 'target') {
+    await bindHooks(environment, scope, context);
+  }
+  const site = breakSite(run);
+  const breaking = { breakers: run.breakers, context };
+  await breakAt(`before-${phase.name}`, site, breaking);
+  if (present) {
+    await runHooks(run, site, context);
+  }
+  await breakAt(`after-${phase.name}`, site, breaking);
+}
+
+/** `mounts` follow from the table: a phase that needs the kernel's file systems finds them there. */
+async function ensureKernelFilesystems(
+  phase: Phase,
+  targetRoot: string,
+  context: Context,
+): Promise<void> {
+  if (phase.kernelFilesystems && !(await exists(path.join(targetRoot, 'proc/self')))) {
+    await mountKernelFilesystems(targetRoot, context);
+  }
+}
+
+/** The hook tree, read-only, at /tmp/in_target.d of the target while the phase runs (compat). */
+async function bindHooks(
+  environment: EnvironmentRequest,
+  scope: Scope,
+  context: Context,
+): Promise<void> {
+  const { targetRoot, hooksDir } = environment.paths;
+  const tmp = path.join(targetRoot, 'tmp');
+  const found = await lstat(tmp).catch(() => undefined);
+  if (found === undefined) {
+    await mkdir(tmp, { mode: 0o1777 });
+  } else if (!found.isDirectory()) {
+    throw configError("Cannot run hooks in the target: its '/tmp' is not a directory");
+  }
+  const target = path.join(targetRoot, TARGET_HOOKS);
+  await mkdir(target, { mode: 0o755 });
+  scope.defer(() => rmdir(target));
+  await mount({ source: hooksDir, target, options: 'bind,ro' }, context);
+  const unhindered = { ...context, signal: new AbortController().signal };
+  scope.defer(async () => {
+    await runTool(['umount', '--lazy', target], unhindered, { announce: false });
+  });
+}
+
+async function runHooks(run: PhaseRun, site: BreakSite, context: Context): Promise<void> {
+  const { phase, tree } = run;
+  const { hooksDir } = run.environment.paths;
+  const directory = `${phase.name}.d`;
+  const inTarget = phase.where === 'target';
+  const outcome = await runParts(
+    {
+      phase: phase.name,
+      dir: inTarget ? `${TARGET_HOOKS}/${directory}` : path.join(hooksDir, directory),
+      listDir: path.join(hooksDir, directory),
+      where: phase.where,
+      launcher: inTarget ? ['chroot', site.targetRoot] : [],
+      env: site.env,
+      cwd: site.cwd,
+      stdin: 'ignore',
+      elementOf: (file, from) => tree.elementOf(from, file),
+      sourceOf: (file, from) => tree.sourceOf(from, file),
+    },
+    context,
+  );
+  if (outcome.kind === 'interrupted') {
+    context.signal.throwIfAborted();
+  }
+  if (outcome.kind === 'failed') {
+    await breakAt(
+      'after-error',
+      { ...site, facts: [outcome.failure.message, ...site.facts] },
+      {
+        breakers: run.breakers,
+        context,
+      },
+    );
+    throw new Failed(withSpaceHint(outcome.failure));
+  }
+}
+
+/** A package manager says it in the middle of much else, and it is not the hook's fault. */
+function withSpaceHint(failure: HookFailure): HookFailure {
+  return failure.lastLines.some((line) => line.includes('No space left on device'))
+    ? {
+        ...failure,
+        hint: 'The work directory is full: build on disk with --no-tmpfs, and set TMPDIR to a larger file system',
+      }
+    : failure;
+}
+
+function breakSite(run: PhaseRun): BreakSite {
+  const { phase, environment } = run;
+  const { paths, plan } = environment;
+  const inTarget = phase.where === 'target';
+  const index = PHASES.indexOf(phase);
+  const next = PHASES[index + 1];
+  return {
+    phase,
+    env: phaseEnvironment(environment, phase),
+    targetRoot: paths.targetRoot,
+    cwd: plan.image.cwd,
+    facts: [
+      `Phase ${index + 1} of ${PHASES.length}: ${phase.name}, ${
+        inTarget ? 'inside the target' : 'on the host'
+      }${next === undefined ? '' : `; next: ${next.name}`}`,
+      inTarget
+        ? `Hooks: ${TARGET_HOOKS}/${phase.name}.d; environment: ${TARGET_HOOKS}/environment.d`
+        : `Hooks: ${paths.hooksDir}/${phase.name}.d; target root: ${paths.targetRoot}`,
+    ],
+  };
+}
