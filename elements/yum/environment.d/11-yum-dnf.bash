@@ -1,0 +1,2 @@
+export YUM=${YUM:-dnf}
+export YUM_FLAGS=${YUM_FLAGS:--y}
