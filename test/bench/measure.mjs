@@ -1,0 +1,50 @@
+/** What the rows share: running a command and taking its time. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/** Runs a command to its end; how many seconds it took. @throws when it fails, with its last lines. */
+export function seconds(argv, options = {}) {
+  const [file, ...args] = argv;
+  const start = process.hrtime.bigint();
+  const result = spawnSync(file, args, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  });
+  const end = process.hrtime.bigint();
+  if (result.status !== 0) {
+    const said = `${result.stdout}${result.stderr}`.split('\n').slice(-20).join('\n');
+    throw new Error(`'${argv.join(' ')}' failed with ${result.status}:\n${said}`);
+  }
+  return Number(end - start) / 1e9;
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length / 2;
+  return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
+}
+
+/** Takes the median times of two commands that run in turn, so that both meet the same machine. */
+export function alternate(times, ours, theirs) {
+  const all = { ours: [], theirs: [] };
+  for (let round = 0; round < times; round += 1) {
+    all.ours.push(ours(round));
+    all.theirs.push(theirs(round));
+  }
+  const result = { ours: median(all.ours), theirs: median(all.theirs) };
+  return { ...result, ratio: result.ours / result.theirs };
+}
+
+/** Calls `work` with a temporary directory that is gone afterwards. */
+export async function inTemporaryDirectory(work) {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'dibkit-bench-'));
+  try {
+    return await work(dir);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

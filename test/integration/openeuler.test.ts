@@ -1,0 +1,191 @@
+/**
+ * openEuler machines, built from a stand-in for its mirror; see test/rig/openeuler-mirror.
+ *
+ * With DIBKIT_TEST_OPENEULER_MIRROR they are built from that mirror instead, for example
+ * https://repo.openeuler.org, and skipped where it cannot be reached.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { boot, LOGIN_PROMPT, type Machine } from '../rig/boot.ts';
+import { type Mirror, openMirror } from '../rig/openeuler-mirror/mirror.ts';
+import { openRig, type Result, type Rig } from '../rig/rig.ts';
+
+const GIB = 1024 ** 3;
+/** Of Debian's package ovmf. */
+const FIRMWARE = '/usr/share/ovmf/OVMF.fd';
+
+/** The real thing, for who has it. */
+const REAL_MIRROR = process.env.DIBKIT_TEST_OPENEULER_MIRROR;
+const RELEASES = { bios: '22.03-LTS', efi: '22.03-LTS-SP4' };
+
+let mirror: Pick<Mirror, 'url' | 'close'>;
+let rig: Rig;
+let key: string;
+
+/** Why there is nothing to be tested, or false. */
+const skip = await unreachable(REAL_MIRROR);
+
+async function unreachable(url: string | undefined): Promise<string | false> {
+  if (url === undefined) {
+    return false;
+  }
+  const release = `${url}/openEuler-${RELEASES.bios}/OS/x86_64/repodata/repomd.xml`;
+  try {
+    const { status } = await fetch(release, {
+      method: 'HEAD',
+      signal: AbortSignal.timeout(20_000),
+    });
+    return status === 200 ? false : `${release} answers ${status}`;
+  } catch (error) {
+    return `${release} cannot be reached: ${(error as Error).message}`;
+  }
+}
+
+before(async () => {
+  mirror =
+    REAL_MIRROR === undefined ? await openMirror() : { url: REAL_MIRROR, close: async () => {} };
+  rig = await openRig();
+  key = path.join(rig.dir, 'key');
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+});
+
+after(async () => {
+  await rig[Symbol.asyncDispose]();
+  await mirror.close();
+});
+
+async function build(name: string, elements: readonly string[], release: string): Promise<Result> {
+  const result = await rig.run(
+    'disk-image-create',
+    ['-t', 'qcow2,tar', '-o', name, 'vm', ...elements, 'devuser', 'openssh-server'],
+    {
+      env: {
+        DIB_RELEASE: release,
+        DIB_DISTRIBUTION_MIRROR: mirror.url,
+        DIB_DEV_USER_AUTHORIZED_KEYS: `${key}.pub`,
+        DIB_DEV_USER_PWDLESS_SUDO: 'yes',
+      },
+    },
+  );
+  assert.equal(result.status, 0, (result.stdout + result.stderr).slice(-6000));
+  return result;
+}
+
+/** The image on a disk of 8 GiB, which is larger than it. */
+function onLargeDisk(name: string): string {
+  const large = path.join(rig.dir, `${name}-large.qcow2`);
+  const backing = ['-b', path.join(rig.out, `${name}.qcow2`), '-F', 'qcow2'];
+  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...backing, large, '8G']);
+  return large;
+}
+
+async function guest(machine: Machine, command: string): Promise<string> {
+  const answer = await machine.ssh({ user: 'devuser', key }, command);
+  assert.equal(answer.status, 0, `'${command}': ${answer.stderr}`);
+  return answer.stdout.trim();
+}
+
+async function assertGoodMachine(machine: Machine, greeting: RegExp): Promise<void> {
+  assert.match(await machine.waitFor(LOGIN_PROMPT), greeting);
+  assert.equal(await guest(machine, 'sudo id -u'), '0');
+  const size = Number(await guest(machine, 'df -B1 --output=size / | tail -n 1'));
+  assert.ok(size > 6 * GIB, `the root has ${size} bytes on a disk of ${8 * GIB}`);
+  assert.match(await guest(machine, 'cat /etc/machine-id'), /^[0-9a-f]{32}$/);
+  const state = await guest(machine, 'systemctl is-system-running --wait; true');
+  assert.equal(state, 'running', await guest(machine, 'systemctl --failed'));
+}
+
+/** The tar of an image, as a directory. */
+async function unpacked(name: string): Promise<string> {
+  const tree = path.join(rig.dir, `${name}.tree`);
+  await mkdir(tree);
+  execFileSync('tar', ['-C', tree, '--exclude=./dev/*', '-xf', path.join(rig.out, `${name}.tar`)]);
+  return tree;
+}
+
+async function assertNoLeftovers(tree: string): Promise<void> {
+  assert.equal(await readFile(path.join(tree, 'etc/machine-id'), 'utf8'), 'uninitialized\n');
+  const resolver = await readFile(path.join(tree, 'etc/resolv.conf'), 'utf8').catch(() => '');
+  assert.notEqual(resolver, await readFile('/etc/resolv.conf', 'utf8'));
+  for (const empty of ['var/cache/dnf', 'tmp']) {
+    assert.deepEqual(await readdir(path.join(tree, empty)), [], empty);
+  }
+  assert.deepEqual(await readdir(path.join(tree, 'etc/yum.repos.d')), ['openEuler.repo']);
+  const grep = [
+    '-rlIE',
+    '--exclude-dir=dib-manifests',
+    '127\\.0\\.0\\.1:[0-9]+|TMOUT|keepcache',
+    path.join(tree, 'etc'),
+  ];
+  assert.deepEqual(execFails('grep', grep), { status: 1, stdout: '' });
+  const left = execFileSync('find', [
+    tree,
+    '-name',
+    '*.dib',
+    '-o',
+    '-name',
+    '.rpmdb',
+    '-o',
+    '-name',
+    'ssh_host_*',
+  ]);
+  assert.equal(left.toString(), '');
+}
+
+function execFails(file: string, args: readonly string[]): { status: number; stdout: string } {
+  try {
+    return { status: 0, stdout: execFileSync(file, args, { encoding: 'utf8' }) };
+  } catch (error) {
+    const { status, stdout } = error as { status: number; stdout: string };
+    return { status, stdout };
+  }
+}
+
+test('vm openeuler: its disk starts by the BIOS, grows, and lets the key in', {
+  skip,
+}, async () => {
+  const result = await build('oe', ['openeuler'], RELEASES.bios);
+  const packages = JSON.parse(
+    await readFile(path.join(rig.out, 'oe.d/dib-manifests/dib-manifest-rpm-oe'), 'utf8'),
+  ) as { packages: { package: string }[] };
+  assert.ok(packages.packages.some((one) => one.package === 'kernel'));
+  assert.match(
+    result.stdout + result.stderr,
+    /Unpacked '.*openEuler-docker\.x86_64\.tar\.xz': 1 layer/,
+  );
+
+  const tree = await unpacked('oe');
+  await assertNoLeftovers(tree);
+  assert.match(
+    await readFile(path.join(tree, 'etc/yum.repos.d/openEuler.repo'), 'utf8'),
+    /repo\.openeuler\.org/,
+  );
+
+  await using machine = await boot(onLargeDisk('oe'), { memoryMiB: 1024 });
+  await assertGoodMachine(machine, /openEuler 22\.03 LTS/);
+  assert.equal(await guest(machine, 'cloud-init status'), 'status: disabled');
+  assert.match(await guest(machine, 'cat /proc/cmdline'), /root=LABEL=.* console=ttyS0/);
+});
+
+test('vm openeuler-minimal: its disk starts by EFI, grows, and lets the key in', {
+  skip,
+}, async () => {
+  const elements = ['openeuler-minimal', 'block-device-efi'];
+  await build('minimal', elements, RELEASES.efi);
+  const tree = await unpacked('minimal');
+  await assertNoLeftovers(tree);
+  const repositories = path.join(tree, 'etc/yum.repos.d/openEuler.repo');
+  assert.match(
+    await readFile(repositories, 'utf8'),
+    /^metalink=https:\/\/mirrors\.openeuler\.org/m,
+  );
+
+  const args = ['-bios', FIRMWARE];
+  await using machine = await boot(onLargeDisk('minimal'), { memoryMiB: 1024, args });
+  await assertGoodMachine(machine, /openEuler 22\.03 \(LTS-SP4\)/);
+  assert.equal(await guest(machine, 'test -d /sys/firmware/efi && echo efi'), 'efi');
+  assert.match(await guest(machine, 'findmnt -no FSTYPE /boot/efi'), /vfat/);
+});

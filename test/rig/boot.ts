@@ -1,0 +1,202 @@
+/**
+ * Boots a disk image in QEMU and talks to it over its serial console and ssh.
+ *
+ * The image is never written to. The machine dies with us (PR_SET_PDEATHSIG), and when disposed of.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { Console } from './console.ts';
+
+export interface BootOptions {
+  /** qcow2 unless the name says raw. */
+  readonly format?: string;
+  /** Default 512. */
+  readonly memoryMiB?: number;
+  /** For every wait that does not say otherwise. Default 240 s: there may be no KVM. */
+  readonly timeoutMs?: number;
+  /** More arguments for QEMU, for example a firmware. */
+  readonly args?: readonly string[];
+  /** Called with everything that the console says. */
+  readonly onConsole?: (text: string) => void;
+}
+
+export interface CommandResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Machine extends AsyncDisposable {
+  /** On 127.0.0.1, leads to port 22 of the guest. */
+  readonly sshPort: number;
+  /** What the console has said so far. */
+  readonly console: string;
+  /** Resolves with what the console said up to the match; each text is matched once. */
+  waitFor(pattern: RegExp, timeoutMs?: number): Promise<string>;
+  /** Types a line on the console. */
+  type(line: string): void;
+  /** Runs a shell command as `user` with a private key; waits until the guest's sshd answers. */
+  ssh(login: { user: string; key: string }, command: string): Promise<CommandResult>;
+}
+
+const DEFAULT_TIMEOUT_MS = 240_000;
+
+/** The prompt that getty prints, at the end of what there is. */
+export const LOGIN_PROMPT = /\S+ login: $/;
+
+/** Starts the machine; `await machine.waitFor(LOGIN_PROMPT)` is next. */
+export async function boot(image: string, options: BootOptions = {}): Promise<Machine> {
+  const sshPort = await freePort();
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...qemuArgv(image, sshPort, options)], {
+    stdio: 'pipe',
+  });
+  return new QemuMachine(child, sshPort, options);
+}
+
+/** The command line of the machine. Always emulated: a /dev/kvm may exist and not work. */
+export function qemuArgv(image: string, sshPort: number, options: BootOptions): string[] {
+  const format = options.format ?? (image.endsWith('.raw') ? 'raw' : 'qcow2');
+  // A comma in a file name is doubled. Source: qemu(1), -drive.
+  const file = image.replaceAll(',', ',,');
+  return [
+    'qemu-system-x86_64',
+    ...['-machine', 'accel=tcg', '-m', String(options.memoryMiB ?? 512)],
+    ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot'],
+    ...['-drive', `file=${file},format=${format},if=virtio,snapshot=on`],
+    ...['-nic', `user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${sshPort}-:22`],
+    // Without it a fresh system waits for entropy before it makes its ssh keys.
+    ...['-device', 'virtio-rng-pci'],
+    ...(options.args ?? []),
+  ];
+}
+
+class QemuMachine implements Machine {
+  readonly sshPort: number;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #console = new Console();
+  readonly #closed: Promise<unknown>;
+  readonly #timeoutMs: number;
+  #errors = '';
+
+  constructor(child: ChildProcessWithoutNullStreams, sshPort: number, options: BootOptions) {
+    this.#child = child;
+    this.sshPort = sshPort;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#closed = once(child, 'close').catch((error: Error) => {
+      this.#errors += error.message;
+    });
+    child.stdin.on('error', () => {});
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.#console.append(text);
+      options.onConsole?.(text);
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors += text;
+    });
+  }
+
+  get console(): string {
+    return this.#console.text;
+  }
+
+  async waitFor(pattern: RegExp, timeoutMs: number = this.#timeoutMs): Promise<string> {
+    const timer = new Timer(timeoutMs);
+    try {
+      const outcome = await Promise.race([
+        this.#console.next(pattern).then((text) => ({ text })),
+        timer.done.then(() => `it did not come within ${timeoutMs / 1000} s`),
+        this.#closed.then(() => `the machine ended. ${this.#errors}`),
+      ]);
+      if (typeof outcome === 'object') {
+        return outcome.text;
+      }
+      throw new Error(
+        `Cannot see ${pattern} on the console: ${outcome}\n` +
+          `Its last lines:\n${this.#console.lastLines(25)}`,
+      );
+    } finally {
+      timer.stop();
+      this.#console.forget();
+    }
+  }
+
+  type(line: string): void {
+    this.#child.stdin.write(`${line}\n`);
+  }
+
+  async ssh(login: { user: string; key: string }, command: string): Promise<CommandResult> {
+    const deadline = Date.now() + this.#timeoutMs;
+    for (;;) {
+      const result = await runSsh(this.sshPort, login, command);
+      // 255 is ssh's own: no connection yet. Source: ssh(1), EXIT STATUS.
+      if (result.status !== 255 || /Permission denied/.test(result.stderr)) {
+        return result;
+      }
+      if (Date.now() > deadline || this.#child.exitCode !== null) {
+        throw new Error(`Cannot reach the guest by ssh: ${result.stderr.trim()}`);
+      }
+      // A guest that is still booting refuses at once.
+      await new Timer(1000).done;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#closed;
+  }
+}
+
+/** One try; QEMU accepts at once, so ConnectTimeout covers a guest that does not answer. */
+async function runSsh(
+  port: number,
+  login: { user: string; key: string },
+  command: string,
+): Promise<CommandResult> {
+  const options = ['BatchMode=yes', 'ConnectTimeout=20', 'IdentitiesOnly=yes'];
+  const host = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
+  const args = [
+    ...['-F', 'none', '-i', login.key, '-p', String(port)],
+    ...[...options, ...host].flatMap((option) => ['-o', option]),
+    ...[`${login.user}@127.0.0.1`, command],
+  ];
+  const child = spawn('ssh', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [status] = await once(child, 'close');
+  return { status: typeof status === 'number' ? status : 255, stdout, stderr };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') {
+    throw new Error('Cannot find a free port');
+  }
+  return address.port;
+}
+
+/** A time-out that leaves nothing behind. */
+class Timer {
+  readonly done: Promise<void>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number) {
+    this.done = new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, ms);
+    });
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ExtractionFacts, judgeExtraction } from '../../../src/cache/extract-outcome.ts';
+
+const GOOD: ExtractionFacts = {
+  archive: 'a.tgz',
+  root: '/root',
+  feed: ['pigz', '-dc'],
+  write: ['tar', '--extract'],
+  feeder: 0,
+  writer: 0,
+  printed: ['block 22: ** Block of NULs **'],
+  said: [],
+};
+
+test('judgeExtraction() has nothing to say about an archive that ended with its mark', () => {
+  assert.equal(judgeExtraction(GOOD), undefined);
+});
+
+const CASES: readonly {
+  name: string;
+  facts: Partial<ExtractionFacts>;
+  kind: string;
+  says: RegExp;
+}[] = [
+  {
+    name: 'no end mark',
+    facts: { printed: ['block 22: ** End of File **'] },
+    kind: 'verify',
+    says: /no end mark/,
+  },
+  {
+    name: 'a decompressor that failed',
+    facts: { feeder: 1, writer: 2, said: ['pigz: skipping: <stdin>: corrupted'] },
+    kind: 'verify',
+    says: /pigz failed with status 1 \(skipping/,
+  },
+  {
+    name: 'a member that climbs out',
+    facts: { feeder: 141, writer: 2, said: ["/tool: block 4: ../x: Member name contains '..'"] },
+    kind: 'verify',
+    says: /contains '\.\.'/,
+  },
+  {
+    name: 'a full disk, whoever failed first',
+    facts: { feeder: 141, writer: 2, said: ['/tool: x: Wrote only 512 of 10240 bytes'] },
+    kind: 'disk-full',
+    says: /No space left/,
+  },
+  {
+    name: 'a writer that failed for reasons of its own',
+    facts: { feeder: 141, writer: 2, said: ['/tool: x: Cannot mknod: Operation not permitted'] },
+    kind: 'tool',
+    says: /tar failed with status 2/,
+  },
+  {
+    name: 'a cell that could not be made',
+    facts: { feeder: undefined, writer: undefined, said: ['cannot mount a tmpfs'] },
+    kind: 'host',
+    says: /cannot mount a tmpfs/,
+  },
+];
+
+for (const { name, facts, kind, says } of CASES) {
+  test(`judgeExtraction() reports ${name} as ${kind}`, () => {
+    const failure = judgeExtraction({ ...GOOD, ...facts });
+    assert.equal(failure?.kind, kind);
+    assert.match(failure?.message ?? '', says);
+  });
+}

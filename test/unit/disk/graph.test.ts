@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeDisk } from '../../../src/disk/describe.ts';
+import { fstabText } from '../../../src/disk/fstab.ts';
+import { assertTreeMode, parseDiskGraph } from '../../../src/disk/graph.ts';
+import { identifiersFrom } from '../../../src/disk/identifiers.ts';
+import { EFI, failureFrom, graphOf, LVM, MBR, SEPARATE, WHOLE } from './configs.ts';
+
+test('buildGraph() gives the order that upstream creates in', () => {
+  assert.deepEqual(graphOf(EFI).order, [
+    'image0',
+    'ESP',
+    'mkfs_ESP',
+    'BSP',
+    'root',
+    'mkfs_root',
+    'mount_mkfs_root',
+    'mount_mkfs_ESP',
+    'fstab_mount_mkfs_root',
+    'fstab_mount_mkfs_ESP',
+  ]);
+});
+
+test('buildGraph() puts each node after what it lies on', () => {
+  const { order } = graphOf(LVM);
+  const chain = ['image0', 'BSP', 'root', 'lvm', 'pv', 'vg', 'lv_root', 'fs_root', 'mount_fs_root'];
+  const positions = chain.map((name) => order.indexOf(name));
+  assert.deepEqual(
+    positions,
+    positions.toSorted((a, b) => a - b),
+  );
+  assert.ok(!positions.includes(-1));
+});
+
+test('buildGraph() fills in what the root file system lacks, whatever its name', () => {
+  const text = WHOLE.replace('mkfs_root', 'system');
+  const { root } = parseDiskGraph(text, 'x', { rootFsType: 'ext3', rootLabel: '1234' }).graph;
+  assert.deepEqual([root.name, root.type, root.label], ['system', 'ext3', '1234']);
+  assert.equal(graphOf(text).root.label, 'cloudimg-rootfs');
+  assert.equal(parseDiskGraph(text, 'x', { rootFsType: 'xfs' }).graph.root.label, 'img-rootfs');
+});
+
+test('buildGraph() lets the configuration win over the parameters', () => {
+  const text = WHOLE.replace('name: mkfs_root', 'name: r\n      type: ext2\n      label: mine');
+  const { root } = parseDiskGraph(text, 'x', { rootFsType: 'ext4', rootLabel: 'other' }).graph;
+  assert.deepEqual([root.type, root.label], ['ext2', 'mine']);
+});
+
+const two = (first: string, second: string): string =>
+  `${WHOLE}- local_loop: {name: b, mkfs: {type: ext4, ${first}}}\n- local_loop: {name: c, mkfs: {type: ext4, ${second}}}\n`;
+
+const WRONG: readonly (readonly [string, RegExp])[] = [
+  [`${WHOLE}- local_loop: {name: image0}`, /Duplicate node name: "image0"/],
+  [`${WHOLE}- mkfs: {base: nowhere, type: ext4}`, /Edge not defined: "nowhere" -> "mkfs_nowhere"/],
+  [
+    `${WHOLE}- mkfs: {name: x, base: y, type: ext4}\n- mount: {name: y, base: x, mount_point: /x}`,
+    /in a cycle: "x", "y"/,
+  ],
+  ['- local_loop: {name: a, mkfs: {type: ext4}}', /No file system is mounted at "\/"/],
+  [two('label: same', 'label: same'), /Label "same" is used by both "mkfs_b" and "mkfs_c"/],
+  [two('label: x1234567890123456', 'label: b'), /too long: 17 bytes, ext4 takes 16/],
+  [two("label: 'a\"b'", 'label: b'), /unusable character/],
+  [two('mount: {mount_point: /x}', 'mount: {mount_point: /x/}'), /"\/x" is used by both/],
+  [two('mount: {mount_point: x}', 'label: b'), /"x" of "mount_mkfs_b" is no absolute path/],
+  [two('mount: {mount_point: /a/../b}', 'label: b'), /no absolute path/],
+  [`${WHOLE}- local_loop: {name: b, mkfs: {type: zfs}}`, /Unknown file system type "zfs"/],
+  [`${WHOLE}- local_loop: {name: b, mkfs: {label: b}}`, /Key "type" is missing in mkfs "mkfs_b"/],
+  [
+    `${WHOLE}- mount: {base: image0, mount_point: /x}`,
+    /mount "mount_image0" cannot lie on local_loop/,
+  ],
+  [`${WHOLE}- mkfs: {base: image0, type: ext4, name: z}`, /"image0" cannot carry both/],
+  [WHOLE.replace('name: mkfs_root', 'type: swap'), /cannot be "swap"|No file system/],
+];
+
+test('buildGraph() refuses what does not go together', () => {
+  for (const [text, message] of WRONG) {
+    const failure = failureFrom(() => graphOf(text));
+    assert.equal(failure.kind, 'config');
+    assert.match(failure.message, message);
+    assert.ok(failure.kind === 'config' && failure.at?.file === 'disk.yaml', failure.message);
+  }
+});
+
+test('assertTreeMode() names what needs a block device', () => {
+  const lvm = failureFrom(() => assertTreeMode(graphOf(LVM)));
+  assert.equal(lvm.kind, 'host');
+  assert.match(lvm.message, /LVM needs device mode/);
+  const xfs = failureFrom(() =>
+    assertTreeMode(graphOf(WHOLE.replace('name: mkfs', 'type: xfs\n      name: mkfs'))),
+  );
+  assert.equal(xfs.kind, 'host');
+  assert.match(xfs.message, /"xfs" needs device mode/);
+  assertTreeMode(graphOf(SEPARATE));
+});
+
+test('describeDisk() tells what hooks ask for before the disk exists', () => {
+  const ids = identifiersFrom('seed');
+  assert.deepEqual(describeDisk(graphOf(SEPARATE), ids), {
+    rootLabel: 'cloudimg-rootfs',
+    rootFsType: 'ext4',
+    rootUuid: ids('file-system mkfs_root'),
+    bootLabel: 'BOOT',
+    bootUuid: ids('file-system mkfs_boot'),
+    mountPoints: ['/boot', '/', '/home'],
+    diskLabel: 'mbr',
+  });
+  const whole = describeDisk(graphOf(WHOLE), ids);
+  assert.deepEqual([whole.bootLabel, whole.bootUuid, whole.diskLabel], ['', '', 'none']);
+  assert.deepEqual(describeDisk(graphOf(EFI), ids).mountPoints, ['/boot/efi', '/']);
+});
+
+test('identifiersFrom() gives valid UUIDs that depend on seed and purpose', () => {
+  const ids = ['a', 'b'].flatMap((seed) => ['x', 'y'].map((what) => identifiersFrom(seed)(what)));
+  assert.equal(new Set(ids).size, 4);
+  for (const id of ids) {
+    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  }
+  assert.equal(identifiersFrom('a')('x'), ids[0]);
+});
+
+test('fstabText() lists mounts with an fstab node, parents first', () => {
+  assert.equal(fstabText(graphOf(MBR)), 'LABEL=cloudimg-rootfs / ext4 defaults 0 1\n');
+  assert.equal(
+    fstabText(graphOf(EFI)),
+    'LABEL=cloudimg-rootfs / ext4 defaults 0 1\nLABEL=MKFS_ESP /boot/efi vfat defaults 0 2\n',
+  );
+  assert.deepEqual(fstabText(graphOf(SEPARATE)).split('\n').slice(0, -1), [
+    'LABEL=cloudimg-rootfs / ext4 defaults 0 1',
+    'LABEL=BOOT /boot ext4 defaults 0 2',
+    'LABEL=homes /home ext2 rw,nodev 0 2',
+    'LABEL=swap0 none swap sw 0 0',
+  ]);
+});
+
+test('fstabText() is empty without fstab nodes', () => {
+  assert.equal(fstabText(graphOf(WHOLE.replace('fstab: {fsck-passno: 1}', ''))), '');
+});
