@@ -131,7 +131,7 @@ export class Network implements AsyncDisposable {
 
   async #openAgent(protocol: string): Promise<Dispatcher> {
     const { EnvHttpProxyAgent } = await import('undici');
-    const { httpProxy, httpsProxy, noProxy, certificateFile, idleMs } = this.settings;
+    const { httpProxy, httpsProxy, noProxy, certificateFile } = this.settings;
     const given = protocol === 'https:' ? httpsProxy : httpProxy;
     const proxy = given === undefined ? '' : withScheme(given);
     const ca = certificateFile === undefined ? {} : { ca: await readCertificates(certificateFile) };
