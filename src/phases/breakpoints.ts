@@ -46,15 +46,15 @@ export interface Breakers {
   readonly terminal: Terminal;
 }
 
-/** Stops at `point` if the user asked for it; resolves when the build may go on. */
+/** Stops at `point` if the user asked for it; resolves when the build may go on: whether it stopped. */
 export async function breakAt(
   point: string,
   site: BreakSite,
   run: { readonly breakers: Breakers; readonly context: Context },
-): Promise<void> {
+): Promise<boolean> {
   const { plan, terminal } = run.breakers;
   if (!plan.points.includes(point)) {
-    return;
+    return false;
   }
   const lines = [
     'Starting debug shell. Exit to resume building.',
@@ -81,6 +81,7 @@ export async function breakAt(
       hint: "Leave it with 'exit 0' to go on",
     });
   }
+  return true;
 }
 
 async function runBreak(

@@ -19,8 +19,16 @@ export interface PhaseRun {
   readonly breakers: Breakers;
 }
 
+export interface PhaseResult {
+  /**
+   * A person, or `break_cmd`, was in the build while it was stopped here: what the phase left is not
+   * what its hooks make of its inputs.
+   */
+  readonly touched: boolean;
+}
+
 /** Runs a phase to its end. @throws Failed `hook`. */
-export async function runPhase(run: PhaseRun, context: Context): Promise<void> {
+export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseResult> {
   context.signal.throwIfAborted();
   const { phase, environment } = run;
   const { targetRoot, hooksDir } = environment.paths;
@@ -33,11 +41,12 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<void> {
   }
   const site = breakSite(run);
   const breaking = { breakers: run.breakers, context };
-  await breakAt(`before-${phase.name}`, site, breaking);
+  let touched = await breakAt(`before-${phase.name}`, site, breaking);
   if (present) {
     await runHooks(run, site, context);
   }
-  await breakAt(`after-${phase.name}`, site, breaking);
+  touched = (await breakAt(`after-${phase.name}`, site, breaking)) || touched;
+  return { touched };
 }
 
 /** `mounts` follow from the table: a phase that needs the kernel's file systems finds them there. */
