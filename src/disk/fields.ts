@@ -2,8 +2,8 @@
  * Reads the keys of one node, collects what is wrong with them, and knows which were never asked.
  */
 import type { Place } from '../events/failure.ts';
-import type { Entry, Located } from './located-yaml.ts';
-import type { Problems } from './problems.ts';
+import type { Entry, Located } from '../plan/located-yaml.ts';
+import type { Problems } from '../plan/problems.ts';
 
 /** What `Fields` reads: `plugin` is the word that messages use. */
 export interface FieldSource {

@@ -9,6 +9,7 @@
  * upstream, the root file system is the one that is mounted at `/`, whatever its name.
  */
 import { hostError } from '../events/failure.ts';
+import { Problems } from '../plan/problems.ts';
 import { checkFileSystems } from './check-graph.ts';
 import type {
   ConfigNode,
@@ -21,7 +22,6 @@ import type {
 } from './config.ts';
 import { type FileSystemSpec, fileSystemType } from './file-systems.ts';
 import { parseConfig } from './parse-config.ts';
-import { Problems } from './problems.ts';
 import { type Edge, sortGraph } from './sort-graph.ts';
 
 export interface GraphParams {

@@ -2,13 +2,14 @@
  * The whole disk as a value: which bytes are what. Nothing here touches a file, and everything
  * that `write.ts` does follows from the plan.
  */
+
+import { Problems } from '../plan/problems.ts';
 import type { ImageNode, TableLabel } from './config.ts';
 import { type FileSystemSpec, fileSystemType } from './file-systems.ts';
 import { fstabText } from './fstab.ts';
 import { assertTreeMode, type DiskGraph } from './graph.ts';
 import { fileSystemUuid, type Identifiers } from './identifiers.ts';
 import { type PartitionLayout, placePartitions } from './place-partitions.ts';
-import { Problems } from './problems.ts';
 import { fitJournal, KIB, MIB, roundUp } from './sizes.ts';
 import { ESP_TYPE } from './table-labels.ts';
 

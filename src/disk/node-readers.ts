@@ -2,6 +2,8 @@
  * What each plugin's keys are: one reader for each plugin. A reader returns undefined when the
  * node is unusable; the reason is then among the problems.
  */
+
+import type { Located } from '../plan/located-yaml.ts';
 import type {
   ConfigNode,
   LvmNode,
@@ -12,7 +14,6 @@ import type {
   VolumeNode,
 } from './config.ts';
 import { Fields } from './fields.ts';
-import type { Located } from './located-yaml.ts';
 import { MIB, parsePortion, parseSizeBytes, splitOptions } from './sizes.ts';
 
 type Reader = (fields: Fields) => ConfigNode | undefined;

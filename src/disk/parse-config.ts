@@ -7,12 +7,12 @@
  * and an unnamed node K on B is called `K_B`. Compat. Source: dib-contract, "Tree to graph".
  */
 import type { Place } from '../events/failure.ts';
+import { type Entry, type Located, parseLocated } from '../plan/located-yaml.ts';
+import { Problems } from '../plan/problems.ts';
 import type { ConfigNode, PluginName } from './config.ts';
 import { PLUGINS } from './config.ts';
 import { Fields } from './fields.ts';
-import { type Entry, type Located, parseLocated } from './located-yaml.ts';
 import { NODE_READERS } from './node-readers.ts';
-import { Problems } from './problems.ts';
 
 export interface ParsedConfig {
   /** In the order of upstream's flattening: children before parents. */

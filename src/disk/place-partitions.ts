@@ -9,8 +9,9 @@
  * what the table's row says. A logical partition costs one alignment unit for its EBR. Compat.
  * Source: dib-contract, "Modules".
  */
+
+import type { Problems } from '../plan/problems.ts';
 import type { PartitionNode, TableNode } from './config.ts';
-import type { Problems } from './problems.ts';
 import { MIB, portionBytes, roundDown, roundUp } from './sizes.ts';
 import { EXTENDED_TYPE, TABLE_FORMATS, type TableFormat } from './table-labels.ts';
 

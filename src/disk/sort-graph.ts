@@ -3,7 +3,7 @@
  * configuration always has one order. Compat. Source: dib-contract, "Tree to graph".
  */
 import type { Place } from '../events/failure.ts';
-import type { Problems } from './problems.ts';
+import type { Problems } from '../plan/problems.ts';
 
 export interface Edge {
   readonly from: string;
