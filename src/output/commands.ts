@@ -1,12 +1,11 @@
 /** The command lines that write images. Pure. */
 import type { ImagePlan } from '../plan/build-plan.ts';
-import type { Format } from '../plan/formats.ts';
 
 /**
- * Archives a tree: numeric owners, all extended attributes, names in a fixed order. Nothing is mounted
- * in the tree any more, so nothing needs to be left out of it.
+ * Archives a tree to standard output: numeric owners, all extended attributes, names in a fixed
+ * order. Nothing is mounted in the tree any more, so nothing needs to be left out of it.
  */
-export function tarArgv(tree: string, file: string, compressor?: string): [string, ...string[]] {
+export function tarArgv(tree: string): readonly [string, ...string[]] {
   return [
     'tar',
     '-C',
@@ -15,9 +14,8 @@ export function tarArgv(tree: string, file: string, compressor?: string): [strin
     '--sort=name',
     '--xattrs',
     '--xattrs-include=*',
-    ...(compressor === undefined ? [] : [`--use-compress-program=${compressor} -9`]),
     '-cf',
-    file,
+    '-',
     '.',
   ];
 }
@@ -28,11 +26,11 @@ export function tarArgv(tree: string, file: string, compressor?: string): [strin
  * old qcow2 version (`compat=0.10`) knows only zlib.
  */
 export function convertArgv(
-  format: Format,
+  driver: string,
   files: { readonly raw: string; readonly to: string },
   image: ImagePlan,
 ): [string, ...string[]] {
-  const compress = format.type === 'qcow2' && image.compress;
+  const compress = driver === 'qcow2' && image.compress;
   const given = image.qemuImgOptions ?? '';
   const zstd = compress && !/(^|,)(compression_type|compat)=/.test(given);
   const options = [zstd ? 'compression_type=zstd' : '', given].filter(Boolean).join(',');
@@ -45,7 +43,7 @@ export function convertArgv(
     '-f',
     'raw',
     '-O',
-    format.qemuImg ?? format.type,
+    driver,
     ...(options === '' ? [] : ['-o', options]),
     files.raw,
     files.to,

@@ -2,125 +2,176 @@
  * Writes the images: all of them under temporary names first, and only when every one is complete
  * are they moved to where they belong. A failure leaves what was there before as it was.
  */
-import { chmod, rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import path from 'node:path';
-import { publish } from '../cache/publish.ts';
+import type { Readable } from 'node:stream';
 import type { Context } from '../events/event.ts';
 import { inStep } from '../events/step.ts';
-import type { ImagePlan } from '../plan/build-plan.ts';
-import { type Format, formatsOf } from '../plan/formats.ts';
-import { runTool } from '../sandbox/process.ts';
-import { writeChecksums } from './checksum.ts';
-import { convertArgv, tarArgv } from './commands.ts';
-import { renameAside } from './old-image.ts';
+import { type Format, fileName, formatsOf } from '../plan/formats.ts';
+import { startTool } from '../sandbox/tool-stream.ts';
+import { type Digests, digestsOf } from './checksum.ts';
+import { tarArgv } from './commands.ts';
+import { type Finished, publishImages } from './publish-images.ts';
+import { pour, type Sink } from './stream.ts';
+import type { Source, StreamSource, Writer } from './writer.ts';
+import { writerOf } from './writers.ts';
 
-export interface OutputRequest {
-  readonly image: ImagePlan;
-  /** The finished tree, with nothing mounted in it. */
-  readonly tree: string;
-  /** The finished raw disk; absent when no disk format is wanted. In `staging` if raw is wanted. */
-  readonly rawDisk?: string;
-  /** A directory of ours on the file system of the images. */
-  readonly staging: string;
+export interface OutputRequest extends Source {
   /** Permissions of the images. */
   readonly mode: number;
 }
 
-/** Writes and publishes every image of `formats`. */
+/** Writes and publishes every image of the plan's types. */
 export async function writeOutputs(request: OutputRequest, context: Context): Promise<void> {
-  const formats = formatsOf(request.image.types).filter(
-    (format) => format.source === 'tree' || request.rawDisk !== undefined,
-  );
-  const finished: Finished[] = [];
-  for (const format of formats) {
-    finished.push(await writeOne(format, request, context));
+  const images = formatsOf(request.image.types)
+    .filter((format) => format.source === 'tree' || request.rawDisk !== undefined)
+    .map((format) => imageToBe(format, request));
+  const work: Work = { request, context, digests: new Map() };
+  await writeStreamed('archive', images, work);
+  for (const image of images) {
+    await writeFileOf(image, work);
   }
-  await inStep({ step: 'publish', detail: 'Moving the images into place' }, context, async () => {
-    const how = { now: new Date(), overwrite: request.image.overwrite, mode: request.mode };
-    for (const one of finished) {
-      await publishOne(one, how, context);
+  await writeStreamed('disk', images, work);
+  const finished: Finished[] = [];
+  for (const image of images) {
+    finished.push({ ...image, checksums: await writeSums(image, work) });
+  }
+  await inStep({ step: 'publish', detail: 'Moving the images into place' }, context, () =>
+    publishImages(finished, request, context),
+  );
+}
+
+interface Image {
+  readonly format: Format;
+  readonly writer: Writer;
+  /** The path as the user gave it, with the suffix. */
+  readonly shown: string;
+  /** Where it is until all are complete. */
+  readonly temporary: string;
+}
+
+interface Work {
+  readonly request: OutputRequest;
+  readonly context: Context;
+  /** Those taken while an image was written. */
+  readonly digests: Map<Image, Digests>;
+}
+
+function imageToBe(format: Format, request: OutputRequest): Image {
+  const writer = writerOf(format.type);
+  const itself = writer.kind === 'disk' ? request.rawDisk : undefined;
+  return {
+    format,
+    writer,
+    shown: fileName(request.image.name, format),
+    temporary: itself ?? path.join(request.staging, fileName('image', format)),
+  };
+}
+
+/** Everything that is made of one stream, in one reading of it. */
+async function writeStreamed(
+  of: StreamSource,
+  images: readonly Image[],
+  { request, context, digests }: Work,
+): Promise<void> {
+  const made = images.filter(({ writer }) => writer.kind === 'stream' && writer.of === of);
+  if (made.length === 0) {
+    return;
+  }
+  const { checksums } = request.image;
+  // The disk goes by anyway: its own sums cost no reading of their own.
+  const read = images.filter(
+    ({ writer }) => of === 'disk' && writer.kind === 'disk' && checksums.length > 0,
+  );
+  const all = [...made, ...read];
+  const what = {
+    step: `write ${made.map(({ format }) => format.type).join(', ')}`,
+    detail: `Writing ${made.map(({ shown }) => shown).join(', ')}`,
+  };
+  await inStep(what, context, async () => {
+    await using stream = openStream(of, request, context);
+    const sinks = all.map((image) => sinkOf(image, request));
+    const taken = await pour(stream.bytes, sinks, { checksums, context });
+    await stream.done;
+    for (const [index, digest] of taken.entries()) {
+      const image = all[index];
+      if (image !== undefined) {
+        digests.set(image, digest);
+      }
     }
   });
 }
 
-interface Finished {
-  readonly format: Format;
-  readonly temporary: string;
-  readonly checksums: readonly string[];
-  /** The path as the user gave it, with the suffix. */
-  readonly shown: string;
-  readonly final: string;
-}
-
-async function writeOne(
-  format: Format,
-  request: OutputRequest,
-  context: Context,
-): Promise<Finished> {
-  const shown = `${request.image.name}.${format.type}`;
-  const temporary =
-    isTheDisk(format) && request.rawDisk !== undefined
-      ? request.rawDisk
-      : await inStep({ step: `write ${format.type}`, detail: `Writing ${shown}` }, context, () =>
-          writeTemporary(format, request, context),
-        );
-  const checksums =
-    request.image.checksums.length === 0
-      ? []
-      : await inStep(
-          { step: `checksum ${format.type}`, detail: `Reading ${shown} for its checksums` },
-          context,
-          () => writeChecksums(temporary, shown, request.image.checksums),
-        );
-  return { format, temporary, checksums, shown, final: path.resolve(request.image.cwd, shown) };
-}
-
-/** A raw image is the disk itself: it has been written. */
-function isTheDisk(format: Format): boolean {
-  return format.source === 'disk' && format.qemuImg === undefined;
-}
-
-async function writeTemporary(
-  format: Format,
-  request: OutputRequest,
-  context: Context,
-): Promise<string> {
-  const file = path.join(request.staging, `image.${format.type}`);
-  const { rawDisk } = request;
-  if (format.source === 'tree') {
-    const compressor = format.type === 'tgz' ? request.image.gzip : undefined;
-    await runTool(tarArgv(request.tree, file, compressor), context);
-    return file;
+function sinkOf({ writer, temporary }: Image, { image }: OutputRequest): Sink {
+  if (writer.kind !== 'stream') {
+    return {};
   }
+  return {
+    file: temporary,
+    ...(writer.through === undefined ? {} : { through: writer.through(image) }),
+    ...(writer.hint === undefined ? {} : { hint: writer.hint }),
+  };
+}
+
+interface OpenStream extends AsyncDisposable {
+  readonly bytes: Readable;
+  /** Rejects when not all bytes have come. */
+  readonly done: Promise<void>;
+}
+
+function openStream(of: StreamSource, request: OutputRequest, context: Context): OpenStream {
+  if (of === 'archive') {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([context.signal, stop.signal]);
+    const { output, done } = startTool(tarArgv(request.tree), { ...context, signal });
+    return {
+      bytes: output,
+      done,
+      // Where a sink has failed nobody reads what tar has to say any more.
+      [Symbol.asyncDispose]: async () => {
+        stop.abort();
+        await done.catch(() => {});
+      },
+    };
+  }
+  const bytes = createReadStream(diskOf(request), { highWaterMark: 1 << 20 });
+  return {
+    bytes,
+    done: Promise.resolve(),
+    [Symbol.asyncDispose]: async () => {
+      bytes.destroy();
+    },
+  };
+}
+
+function diskOf({ rawDisk }: OutputRequest): string {
   if (rawDisk === undefined) {
-    throw new Error(`No disk to make ${format.type} from`);
+    throw new Error('No disk to make images from');
   }
-  context.emit({
-    kind: 'message',
-    level: 'info',
-    text: 'Converting image using qemu-img convert',
-  });
-  await runTool(convertArgv(format, { raw: rawDisk, to: file }, request.image), context);
-  return file;
+  return rawDisk;
 }
 
-async function publishOne(
-  one: Finished,
-  how: { readonly now: Date; readonly overwrite: boolean; readonly mode: number },
-  context: Context,
-): Promise<void> {
-  if (one.format.keepsOld && !how.overwrite) {
-    await renameAside(one.final, how.now, context.emit);
+async function writeFileOf(image: Image, { request, context }: Work): Promise<void> {
+  const { writer, format, shown, temporary } = image;
+  if (writer.kind === 'file') {
+    const what = { step: `write ${format.type}`, detail: `Writing ${shown}` };
+    await inStep(what, context, () => writer.write(request, temporary, context));
   }
-  // A sum of the old image beside the new one would be a lie.
-  for (const name of ['md5', 'sha256']) {
-    await rm(`${one.final}.${name}`, { force: true });
+}
+
+/** The sums of an image; those of a stream are known already. */
+async function writeSums(image: Image, work: Work): Promise<readonly string[]> {
+  const { checksums } = work.request.image;
+  const { format, shown, temporary } = image;
+  if (checksums.length === 0) {
+    return [];
   }
-  await chmod(one.temporary, how.mode);
-  await publish(one.temporary, one.final);
-  for (const checksum of one.checksums) {
-    await publish(checksum, `${one.final}${path.extname(checksum)}`);
+  const taken = work.digests.get(image);
+  if (taken !== undefined) {
+    return taken.write(temporary, shown);
   }
-  const { size } = await stat(one.final);
-  context.emit({ kind: 'artifact', type: one.format.type, path: one.shown, sizeBytes: size });
+  const what = { step: `checksum ${format.type}`, detail: `Reading ${shown} for its checksums` };
+  return inStep(what, work.context, async () =>
+    (await digestsOf(temporary, checksums)).write(temporary, shown),
+  );
 }

@@ -1,6 +1,7 @@
 /** A prepared build as data and as text, for people and scripts that want to know before it runs. */
 import { renderDiskPlan } from '../disk/layout.ts';
 import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
+import { fileName, formatsOf } from '../plan/formats.ts';
 import { selectEnvironmentFiles } from '../run-parts/environment-files.ts';
 import { selectHooks } from '../run-parts/select.ts';
 import { fixedLayout, type Preparation, writesDisk } from './prepare.ts';
@@ -52,7 +53,7 @@ export function outlineOf(preparation: Preparation): BuildOutline {
     })),
     packages: plan.packages,
     disk: writesDisk(plan, build.elements) ? diskOf(preparation) : null,
-    images: plan.image.types.map((type) => `${plan.image.name}.${type}`),
+    images: formatsOf(plan.image.types).map((format) => fileName(plan.image.name, format)),
     needs: requirements.map(({ tools, packages, why }) => ({
       tools,
       packages,

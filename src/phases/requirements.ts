@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { configError, hostError } from '../events/failure.ts';
-import { formatsOf } from '../plan/formats.ts';
+import { type FormatTool, formatsOf } from '../plan/formats.ts';
 import { findTool, type PackageFamily } from '../sandbox/host-tools.ts';
 
 /** One need: any one of `tools` does; `packages` has the first one, by family of distribution. */
@@ -35,6 +35,11 @@ const same = (name: string): Requirement['packages'] => ({
   suse: name,
 });
 
+/** Whether one of the formats asked for is made by that program. */
+function usesTool({ types }: Needs, tool: FormatTool): boolean {
+  return formatsOf(types).some((format) => format.tools.includes(tool));
+}
+
 const ROWS: readonly Row[] = [
   { tools: ['bash'], packages: same('bash'), why: 'to run hooks', when: always },
   ...['unshare', 'setpriv', 'mount', 'umount'].map((tool) => ({
@@ -57,13 +62,13 @@ const ROWS: readonly Row[] = [
     tools: ['tar'],
     packages: same('tar'),
     why: 'to write tar archives',
-    when: (needs) => formatsOf(needs.types).some((format) => format.tool === 'tar'),
+    when: (needs) => usesTool(needs, 'tar'),
   },
   {
     tools: ['qemu-img'],
     packages: { debian: 'qemu-utils', redhat: 'qemu-img', suse: 'qemu-tools' },
     why: 'to convert the disk image',
-    when: (needs) => formatsOf(needs.types).some((format) => format.tool === 'qemu-img'),
+    when: (needs) => usesTool(needs, 'qemu-img'),
   },
   {
     tools: ['sfdisk'],

@@ -27,13 +27,15 @@ export interface BuildPlan {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+export type ChecksumName = 'md5' | 'sha256';
+
 export interface ImagePlan {
   /** Path without a type's suffix; relative to `cwd`. */
   readonly name: string;
   readonly cwd: string;
   /** In the order asked for, without duplicates. */
   readonly types: readonly string[];
-  readonly checksums: readonly ('md5' | 'sha256')[];
+  readonly checksums: readonly ChecksumName[];
   /** qcow2 only. */
   readonly compress: boolean;
   /** For `qemu-img convert -o`. */

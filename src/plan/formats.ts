@@ -1,25 +1,29 @@
 /** The output formats, one row each. Source: lib/disk-image-create (compat). */
 export interface Format {
   readonly type: string;
+  /** What comes after the image's name and a dot; absent: the type. */
+  readonly suffix?: string;
   /** What it is made from: the tree of files, or the raw disk. */
   readonly source: 'tree' | 'disk';
   /** What `qemu-img convert -O` calls it. */
   readonly qemuImg?: string;
   /** Whether an old file of that name is renamed aside rather than replaced (compat). */
   readonly keepsOld: boolean;
-  /** The program that makes it. */
-  readonly tool: 'tar' | 'qemu-img' | undefined;
+  /** The programs that make it. */
+  readonly tools: readonly FormatTool[];
 }
 
+export type FormatTool = 'tar' | 'qemu-img';
+
 export const FORMATS: readonly Format[] = [
-  { type: 'tar', source: 'tree', keepsOld: false, tool: 'tar' },
-  { type: 'tgz', source: 'tree', keepsOld: true, tool: 'tar' },
-  { type: 'qcow2', source: 'disk', qemuImg: 'qcow2', keepsOld: true, tool: 'qemu-img' },
-  { type: 'vmdk', source: 'disk', qemuImg: 'vmdk', keepsOld: true, tool: 'qemu-img' },
-  { type: 'vdi', source: 'disk', qemuImg: 'vdi', keepsOld: true, tool: 'qemu-img' },
-  { type: 'vhdx', source: 'disk', qemuImg: 'vhdx', keepsOld: true, tool: 'qemu-img' },
+  { type: 'tar', source: 'tree', keepsOld: false, tools: ['tar'] },
+  { type: 'tgz', source: 'tree', keepsOld: true, tools: ['tar'] },
+  { type: 'qcow2', source: 'disk', qemuImg: 'qcow2', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'vmdk', source: 'disk', qemuImg: 'vmdk', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'vdi', source: 'disk', qemuImg: 'vdi', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'vhdx', source: 'disk', qemuImg: 'vhdx', keepsOld: true, tools: ['qemu-img'] },
   // Last: the others are made from the raw disk before it is moved into place.
-  { type: 'raw', source: 'disk', keepsOld: true, tool: undefined },
+  { type: 'raw', source: 'disk', keepsOld: true, tools: [] },
 ];
 
 export function formatOf(type: string): Format | undefined {
@@ -29,4 +33,9 @@ export function formatOf(type: string): Format | undefined {
 /** The rows of some types, in the order in which they are written. Unknown types have none. */
 export function formatsOf(types: readonly string[]): readonly Format[] {
   return FORMATS.filter((format) => types.includes(format.type));
+}
+
+/** The file of an image in that format, as the user named it. */
+export function fileName(imageName: string, format: Format): string {
+  return `${imageName}.${format.suffix ?? format.type}`;
 }

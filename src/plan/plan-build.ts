@@ -6,6 +6,7 @@ import { configError, usageError } from '../events/failure.ts';
 import type {
   BreakPlan,
   BuildPlan,
+  ChecksumName,
   DiskRequest,
   ImagePlan,
   ShowPlan,
@@ -121,7 +122,7 @@ function stripSuffix(name: string, types: readonly string[]): string {
 }
 
 /** `0` and empty: none; `1`: both; else those whose name occurs in it (compat). */
-function checksums(value: string): readonly ('md5' | 'sha256')[] {
+function checksums(value: string): readonly ChecksumName[] {
   const known = ['md5', 'sha256'] as const;
   if (value === '' || value === '0') {
     return [];

@@ -243,7 +243,8 @@ function saysDiskFull(line: string): boolean {
   return line.includes('No space left on device') || /: Wrote only \d+ of \d+ bytes/.test(line);
 }
 
-function toolFailure(
+/** What a tool's end was, when it was not a good one; `said` are its last lines. */
+export function toolFailure(
   argv: readonly string[],
   exit: Exit,
   detail: { said: readonly string[]; hint: string | undefined },

@@ -8,8 +8,9 @@ import type { EventBody } from '../../../src/events/event.ts';
 import { convertArgv, tarArgv } from '../../../src/output/commands.ts';
 import { asideName } from '../../../src/output/old-image.ts';
 import { writeOutputs } from '../../../src/output/write-outputs.ts';
+import { WRITERS } from '../../../src/output/writers.ts';
 import type { ImagePlan } from '../../../src/plan/build-plan.ts';
-import { formatOf } from '../../../src/plan/formats.ts';
+import { FORMATS } from '../../../src/plan/formats.ts';
 
 const work = await mkdtemp(path.join(tmpdir(), 'outputs-'));
 after(() => rm(work, { recursive: true }));
@@ -27,10 +28,8 @@ function image(over: Partial<ImagePlan>): ImagePlan {
   };
 }
 
-function convert(type: string, over: Partial<ImagePlan> = {}): string {
-  const format = formatOf(type);
-  assert.ok(format);
-  return convertArgv(format, { raw: 'r', to: 't' }, image(over)).slice(2, -2).join(' ');
+function convert(driver: string, over: Partial<ImagePlan> = {}): string {
+  return convertArgv(driver, { raw: 'r', to: 't' }, image(over)).slice(2, -2).join(' ');
 }
 
 test('convertArgv() compresses qcow2 with zstd unless told otherwise', () => {
@@ -48,12 +47,16 @@ test('convertArgv() compresses qcow2 with zstd unless told otherwise', () => {
   );
 });
 
-test('tarArgv() keeps numbers, attributes and order', () => {
-  const argv = tarArgv('/tree', '/f', 'pigz').join(' ');
-  assert.match(
-    argv,
-    /--numeric-owner --sort=name --xattrs .*--use-compress-program=pigz -9 -cf \/f \.$/,
+test('every format has a writer', () => {
+  assert.deepEqual(
+    Object.keys(WRITERS),
+    FORMATS.map(({ type }) => type),
   );
+});
+
+test('tarArgv() keeps numbers, attributes and order', () => {
+  const argv = tarArgv('/tree').join(' ');
+  assert.match(argv, /^tar -C \/tree --numeric-owner --sort=name --xattrs .* -cf - \.$/);
 });
 
 test('asideName() puts the time before the last extension', () => {
@@ -121,4 +124,18 @@ test('writeOutputs() leaves what was there when one format fails', async () => {
     /qemu-img failed/,
   );
   assert.equal(await readFile(path.join(work, 'kept.tar'), 'utf8'), 'old');
+});
+
+test('writeOutputs() takes the sums of a stream while it is written', async () => {
+  await write(['tar', 'tgz'], { name: 'sums', checksums: ['md5', 'sha256'] });
+  for (const sum of ['md5', 'sha256']) {
+    for (const type of ['tar', 'tgz']) {
+      execFileSync(`${sum}sum`, ['--check', '--strict', `sums.${type}.${sum}`], { cwd: work });
+    }
+  }
+});
+
+test('writeOutputs() names the compressor that fails, and the one that is not there', async () => {
+  await assert.rejects(write(['tar', 'tgz'], { gzip: 'false' }), /false failed with status 1/);
+  await assert.rejects(write(['tgz'], { gzip: 'no-such-gzip' }), /Cannot start no-such-gzip/);
 });
