@@ -1,0 +1,35 @@
+/** The command `migration-update`: the package-migration service, one verb per file in `migration/`. */
+import { Command } from 'commander';
+import { runCommand } from './main.ts';
+import { packageVersion } from './package-paths.ts';
+import { parseArguments } from './parse-arguments.ts';
+
+interface Verb {
+  readonly description: string;
+  readonly run: (argv: readonly string[]) => Promise<number>;
+}
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  config: {
+    description: 'check the configuration and print it with all defaults',
+    run: async (argv) => (await import('./migration/config.ts')).configCommand(argv),
+  },
+};
+
+await runCommand(async () => {
+  const [name = '--help', ...rest] = process.argv.slice(2);
+  const verb = Object.entries(VERBS).find(([known]) => known === name)?.[1];
+  if (verb !== undefined) {
+    return verb.run(rest);
+  }
+  const command = new Command('migration-update')
+    .description('Watches upstream repositories and submits what is new to be built.')
+    .usage('VERB [OPTION]...')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help');
+  for (const [known, { description }] of Object.entries(VERBS)) {
+    command.command(known).description(description);
+  }
+  parseArguments(command, [name, ...rest]);
+  return 0;
+});
