@@ -9,6 +9,7 @@
  *
  * The lock of `X` is the directory `X.dib-lock`: hooks of others `flock` the file `X.lock`.
  */
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,9 +38,10 @@ type Needs = Pick<Context, 'emit' | 'signal'>;
 const HEARTBEAT_MS = 1000;
 const STALE_MS = 10_000;
 /** Looking costs less than a millisecond, and who has just got the lock may need it for as little. */
-const LONGEST_PAUSE_MS = 100;
-/** A wait that is shorter than this is no news. */
-const QUIET_MS = 500;
+const LONGEST_PAUSE_MS = 150;
+const GLANCE_MS = 15;
+/** A wait that is shorter than this is no news, and saying it would load what says it. */
+const QUIET_MS = 2000;
 
 /**
  * Takes the lock of `path`, whose directory must exist.
@@ -135,7 +137,22 @@ async function waitFor(
       context.emit({ kind: 'lock-wait', path: wanted.path, holder });
     }
     const pauseMs = Math.min(delayMs * (0.5 + Math.random()), waitMs - waitedMs);
-    await sleep(Math.max(0, pauseMs), undefined, { signal: context.signal });
+    await pauseWhileHeld(holderFile, Math.max(0, pauseMs), context.signal);
+  }
+}
+
+/** Waits, but no longer than the holder that we have seen is one: looking for its file costs nothing. */
+async function pauseWhileHeld(
+  holderFile: string | undefined,
+  pauseMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = performance.now() + pauseMs;
+  for (let leftMs = pauseMs; leftMs > 0; leftMs = until - performance.now()) {
+    await sleep(Math.min(leftMs, GLANCE_MS), undefined, { signal });
+    if (holderFile !== undefined && !existsSync(holderFile)) {
+      return;
+    }
   }
 }
 

@@ -16,52 +16,18 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Failed, failureOf } from '../events/failure.ts';
-import type { Sha256 } from './checksum.ts';
-import type { Origin } from './download.ts';
-import { type FetchContext, fetchFile } from './fetch-file.ts';
+import type { FetchContext } from './fetch-file.ts';
 import { acquireLockUnless, type Lock } from './lock.ts';
-import { PartialFile } from './partial-file.ts';
-import { publish } from './publish.ts';
-import { quarantine } from './quarantine.ts';
-import { hashFile, lastDigest, readRecord, writeRecord } from './record.ts';
-import { fetchSums, readSums, readSumsSince, type SumsSpec } from './sums.ts';
-import { mismatch, noChecksum, offlineUnverified } from './verify-failures.ts';
+import { hashFile, readRecord } from './record.ts';
+import { readSums, readSumsSince } from './sums-cache.ts';
+import {
+  adopt,
+  knownDigest,
+  type VerifiedFetchSpec,
+  type VerifiedFile,
+  warn,
+} from './verified-file.ts';
 
-/** What the digest is compared with. */
-export type DigestSource =
-  | { readonly kind: 'pinned'; readonly sha256: Sha256 }
-  | { readonly kind: 'sums'; readonly sums: SumsSpec };
-
-export interface VerifiedFetchSpec {
-  readonly url: string;
-  /** Where the verified file is to be. */
-  readonly path: string;
-  readonly digest: DigestSource;
-  /** Uses what is cached without the network; only what is not there at all is fetched (compat). */
-  readonly offline?: boolean;
-  /** Uses an older verified copy when no newer one is to be had. */
-  readonly allowStale?: boolean;
-  /** Reads the whole file again even if it was verified before. */
-  readonly rehash?: boolean;
-  readonly lockWaitMs?: number;
-  /** For others who wait for us. */
-  readonly command?: string;
-}
-
-export interface VerifiedFile {
-  readonly path: string;
-  readonly sha256: Sha256;
-  /** `found`: it was there and unknown; `stale`: it is not the newest. */
-  readonly how: 'known' | 'found' | 'fetched' | 'stale';
-}
-
-/** What a file's digest has to be, and who says so. */
-interface Expected {
-  readonly sha256: Sha256;
-  readonly lastModified?: string;
-}
-
-const MAX_IMAGE_BYTES = 256 * 2 ** 30;
 const ATTEMPTS_AT_LOCK = 3;
 
 /**
@@ -105,48 +71,38 @@ async function useCached(
   const lookup = spec.digest.kind === 'sums' ? await readSums(spec.digest.sums) : undefined;
   const expected = pinned ?? (lookup?.kind === 'found' ? lookup.sha256 : undefined);
   if (expected !== sha256) {
+    const { offlineUnverified } = await import('./verify-failures.ts');
     throw offlineUnverified(spec, { expected, sha256 });
   }
   return await adopt(spec, sha256);
-}
-
-/** The digest of the file as it was verified, if it still is that file. */
-async function knownDigest(
-  spec: VerifiedFetchSpec,
-  context: FetchContext,
-): Promise<Sha256 | undefined> {
-  const record = await readRecord(spec.path);
-  if (record === undefined || spec.rehash !== true) {
-    return record?.sha256;
-  }
-  const sha256 = await hashFile(spec.path, context.signal);
-  return sha256 === record.sha256 ? sha256 : undefined;
-}
-
-async function adopt(spec: VerifiedFetchSpec, sha256: Sha256): Promise<VerifiedFile> {
-  const verifiedAt = new Date().toISOString();
-  // A cache that cannot be written has been read well enough.
-  await writeRecord(spec.path, { sha256, url: '', verifiedAt }).catch(() => {});
-  return { path: spec.path, sha256, how: 'found' };
 }
 
 async function bringUpToDate(
   spec: VerifiedFetchSpec,
   context: FetchContext,
 ): Promise<VerifiedFile> {
-  const since = Date.now();
+  const since = spec.askedAt ?? Date.now();
   const known = await knownDigest(spec, context);
   // Without a verified file there is nothing to look at before it is our turn.
-  const expected = known === undefined ? undefined : await findExpected(spec, { since }, context);
+  const expected =
+    known === undefined
+      ? undefined
+      : await (await loadFetching()).findExpected(spec, { since }, context);
   if (known !== undefined && known === expected?.sha256) {
     return { path: spec.path, sha256: known, how: 'known' };
   }
   await mkdir(path.dirname(spec.path), { recursive: true });
   const alreadyDone = (): Promise<VerifiedFile | undefined> => findDone(spec, since);
   return await whileLocked({ ...spec, alreadyDone }, context, async (locked) => {
+    const { bringUpToDateLocked, findExpected } = await loadFetching();
     const wanted = expected ?? (await findExpected(spec, { since }, locked));
     return await bringUpToDateLocked(spec, wanted, locked);
   });
+}
+
+/** Loaded by whoever fetches: of many that want one file, the others only wait for it. */
+function loadFetching(): Promise<typeof import('./fetch-verified.ts')> {
+  return import('./fetch-verified.ts');
 }
 
 /** What somebody else has brought up to date since we were asked to. */
@@ -208,150 +164,6 @@ function withLock(context: FetchContext, lock: Lock): FetchContext {
   return { ...context, signal: AbortSignal.any([context.signal, lock.signal]) };
 }
 
-async function findExpected(
-  spec: VerifiedFetchSpec,
-  { since }: { readonly since: number },
-  context: FetchContext,
-): Promise<Expected> {
-  if (spec.digest.kind === 'pinned') {
-    return { sha256: spec.digest.sha256 };
-  }
-  const { sums } = spec.digest;
-  const first = await fetchSums(sums, { bust: false, since }, context);
-  if (first.kind === 'found') {
-    return first;
-  }
-  warn(`${sums.url}: ${first.reason}; fetching it past all caches`, context);
-  const second = await fetchSums(sums, { bust: true }, context);
-  if (second.kind === 'found') {
-    return second;
-  }
-  throw noChecksum(spec, sums, second);
-}
-
-async function bringUpToDateLocked(
-  spec: VerifiedFetchSpec,
-  expected: Expected,
-  context: FetchContext,
-): Promise<VerifiedFile> {
-  const known = await knownDigest(spec, context);
-  if (known === expected.sha256) {
-    return { path: spec.path, sha256: known, how: 'known' };
-  }
-  if (known === undefined) {
-    const sha256 = await hashFile(spec.path, context.signal);
-    if (sha256 === expected.sha256) {
-      return await adopt(spec, sha256);
-    }
-    await setAsideDamaged(spec, sha256, context);
-  }
-  return await fetchVerified(spec, expected, context);
-}
-
-/** A file that was verified once and has other content now is nothing to fall back on. */
-async function setAsideDamaged(
-  spec: VerifiedFetchSpec,
-  sha256: Sha256 | undefined,
-  context: FetchContext,
-): Promise<void> {
-  const remembered = await lastDigest(spec.path);
-  if (sha256 === undefined || remembered === undefined) {
-    return;
-  }
-  if (remembered === sha256) {
-    await adopt(spec, sha256);
-    return;
-  }
-  const kept = await quarantine(spec.path, spec.path, { sha256, now: new Date() });
-  warn(`'${spec.path}' is no longer what was verified; kept as '${kept}'`, context);
-}
-
-async function fetchVerified(
-  spec: VerifiedFetchSpec,
-  expected: Expected,
-  context: FetchContext,
-): Promise<VerifiedFile> {
-  let published = expected;
-  await using first = await fetchImage(spec, { bust: false }, context);
-  if (first.sha256 === published.sha256) {
-    return await publishVerified(spec, first);
-  }
-  warn(`${spec.url} does not have the published checksum`, context);
-  if (spec.digest.kind === 'sums') {
-    // The list is small: perhaps it is the one that a cache on the way has kept too long.
-    published = await findFresh(spec.digest.sums, published, context);
-    if (first.sha256 === published.sha256) {
-      return await publishVerified(spec, first);
-    }
-  }
-  await first.partial.remove();
-  warn(`Fetching ${spec.url} again, past all caches`, context);
-  await using second = await fetchImage(spec, { bust: true }, context);
-  if (second.sha256 === published.sha256) {
-    return await publishVerified(spec, second);
-  }
-  const detail = { sha256: second.sha256, now: new Date() };
-  await second.partial[Symbol.asyncDispose]();
-  const kept = await quarantine(second.partial.path, spec.path, detail);
-  throw mismatch(spec, { expected: published, origin: second.origin, sha256: second.sha256, kept });
-}
-
-async function findFresh(
-  sums: SumsSpec,
-  before: Expected,
-  context: FetchContext,
-): Promise<Expected> {
-  const lookup = await fetchSums(sums, { bust: true }, context);
-  return lookup.kind === 'found' ? lookup : before;
-}
-
-interface FetchedImage extends AsyncDisposable {
-  readonly partial: PartialFile;
-  readonly sha256: Sha256;
-  readonly origin: Origin;
-}
-
-/** Disposing it removes what has not been published; after a broken connection it is kept. */
-async function fetchImage(
-  spec: VerifiedFetchSpec,
-  options: { readonly bust: boolean },
-  context: FetchContext,
-): Promise<FetchedImage> {
-  const partial = await PartialFile.open(spec.path, options.bust ? undefined : spec.url);
-  try {
-    const request = { url: spec.url, partial, bust: options.bust, maxBytes: MAX_IMAGE_BYTES };
-    const fetched = await fetchFile(request, context);
-    if (fetched.kind === 'not-modified') {
-      throw new Error('The answer 304 to a question without a condition');
-    }
-    const { sha256, origin } = fetched;
-    return { partial, sha256, origin, [Symbol.asyncDispose]: () => partial.remove() };
-  } catch (error) {
-    // What a full disk holds of it is in the way; what a server has not yet sent can follow.
-    await (failureOf(error).kind === 'fetch' || context.signal.aborted
-      ? partial[Symbol.asyncDispose]()
-      : partial.remove());
-    throw error;
-  }
-}
-
-async function publishVerified(
-  spec: VerifiedFetchSpec,
-  { partial, sha256, origin }: FetchedImage,
-): Promise<VerifiedFile> {
-  await partial[Symbol.asyncDispose]();
-  await publish(partial.path, spec.path);
-  const { etag, lastModified } = origin;
-  await writeRecord(spec.path, {
-    sha256,
-    url: spec.url,
-    verifiedAt: new Date().toISOString(),
-    ...(etag === undefined ? {} : { etag }),
-    ...(lastModified === undefined ? {} : { lastModified }),
-  });
-  return { path: spec.path, sha256, how: 'fetched' };
-}
-
 /** An older verified copy instead of nothing, where the user allows that. */
 async function fallBack(
   spec: VerifiedFetchSpec,
@@ -378,8 +190,4 @@ async function fallBack(
     `A copy that was verified at ${since} is kept: DIB_FETCH_ALLOW_STALE=1 uses it`,
   ].join('\n');
   throw new Failed({ ...failure, hint }, { cause: error });
-}
-
-function warn(text: string, context: FetchContext): void {
-  context.emit({ kind: 'message', level: 'warning', text });
 }

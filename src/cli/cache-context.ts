@@ -2,10 +2,8 @@
 import type { FetchContext } from '../cache/fetch-file.ts';
 import { Network, networkSettings } from '../cache/network.ts';
 import { DEFAULT_RETRIES, type RetryPolicy } from '../cache/retry.ts';
-import type { Emit } from '../events/event.ts';
+import type { BuildEvent, Emit } from '../events/event.ts';
 import { Failed } from '../events/failure.ts';
-import { PlainConsole } from '../events/plain-console.ts';
-import { redactEvent } from '../events/redact.ts';
 import { ownEnvironment } from './host-facts.ts';
 
 /** Source: signal(7). */
@@ -27,8 +25,8 @@ export async function withCacheContext<T>(
     return () => process.off(name, listener);
   });
   await using network = new Network(networkSettings(ownEnvironment()));
-  await using console = new PlainConsole(process.stderr, { timestamps: false });
-  const emit: Emit = (event) => console.receive(redactEvent({ ...event, at: Date.now() }));
+  await using console = new LateConsole();
+  const emit: Emit = (event) => console.receive({ ...event, at: Date.now() });
   try {
     return await work({ emit, signal: stop.signal, network, retries });
   } finally {
@@ -36,4 +34,32 @@ export async function withCacheContext<T>(
       remove();
     }
   }
+}
+
+/** Lines on standard error, loaded with the first event: whoever only waits has nothing to say. */
+class LateConsole implements AsyncDisposable {
+  #loaded: Promise<(event: BuildEvent) => Promise<void>> | undefined;
+  #written: Promise<void> = Promise.resolve();
+
+  receive(event: BuildEvent): void {
+    this.#loaded ??= loadConsole();
+    const write = this.#loaded;
+    this.#written = this.#written.then(async () => (await write)(event));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#written;
+  }
+}
+
+async function loadConsole(): Promise<(event: BuildEvent) => Promise<void>> {
+  const [{ PlainConsole }, { redactEvent }] = await Promise.all([
+    import('../events/plain-console.ts'),
+    import('../events/redact.ts'),
+  ]);
+  const console = new PlainConsole(process.stderr, { timestamps: false });
+  return (event) => {
+    console.receive(redactEvent(event));
+    return console.drained();
+  };
 }

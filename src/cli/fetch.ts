@@ -2,11 +2,8 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { parseSha256 } from '../cache/checksum.ts';
-import {
-  type DigestSource,
-  type VerifiedFetchSpec,
-  verifiedFetch,
-} from '../cache/verified-fetch.ts';
+import { verifiedFetch } from '../cache/verified-fetch.ts';
+import type { DigestSource, VerifiedFetchSpec } from '../cache/verified-file.ts';
 import { usageError } from '../events/failure.ts';
 import { withCacheContext } from './cache-context.ts';
 import { ownEnvironment } from './host-facts.ts';
@@ -75,6 +72,8 @@ function specOf(options: Options, given: string): VerifiedFetchSpec {
     allowStale: environment.DIB_FETCH_ALLOW_STALE === '1',
     rehash: options.verify === true,
     command: `dibkit fetch ${url}`,
+    // Not when we had loaded ourselves: of many that start at once, one asks the server.
+    askedAt: performance.timeOrigin,
     ...(lockWait === undefined ? {} : { lockWaitMs: Number(lockWait) * 1000 }),
   };
 }

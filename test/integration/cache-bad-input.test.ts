@@ -18,11 +18,8 @@ import { gzipSync } from 'node:zlib';
 import type { Sha256 } from '../../src/cache/checksum.ts';
 import type { FetchContext } from '../../src/cache/fetch-file.ts';
 import { Network } from '../../src/cache/network.ts';
-import {
-  type VerifiedFetchSpec,
-  type VerifiedFile,
-  verifiedFetch,
-} from '../../src/cache/verified-fetch.ts';
+import { verifiedFetch } from '../../src/cache/verified-fetch.ts';
+import type { VerifiedFetchSpec, VerifiedFile } from '../../src/cache/verified-file.ts';
 import type { EventBody } from '../../src/events/event.ts';
 import { type Failure, failureOf } from '../../src/events/failure.ts';
 import {
