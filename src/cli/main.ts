@@ -1,5 +1,7 @@
 /** What all commands share: from what `main` returns or throws to what the process says and is. */
-import { exitCode, failureOf } from '../events/failure.ts';
+import { exitCode, type Failure, failureOf } from '../events/failure.ts';
+import { renderFailureNote } from '../events/failure-note.ts';
+import { ownEnvironment } from './host-facts.ts';
 
 /**
  * Runs a command: its number becomes the process status, a failure is told on standard error.
@@ -19,7 +21,19 @@ export async function runCommand(
     const failure = failureOf(error);
     const { reportFailure } = await import('./report-failure.ts');
     reportFailure(failure);
+    await leaveNote(failure);
     process.exitCode = exitCode(failure);
+  }
+}
+
+/** For the build whose hook called us: its own status depends on why we failed. */
+async function leaveNote(failure: Failure): Promise<void> {
+  const file = ownEnvironment().DIB_FAILURE_FILE ?? '';
+  const note = renderFailureNote(failure);
+  if (file !== '' && note !== undefined) {
+    const { writeFile } = await import('node:fs/promises');
+    // Without the note the build fails all the same.
+    await writeFile(file, note).catch(() => {});
   }
 }
 

@@ -65,6 +65,9 @@ function hookPlace(failure: HookFailure): string[] {
     ['hook', failure.hook],
     ['file', failure.path],
     ['status', explainStatus(failure.status)],
+    ...(failure.cause === undefined
+      ? []
+      : [['cause', failure.cause.message.split('\n', 1)[0] ?? ''] as const]),
   ]);
 }
 

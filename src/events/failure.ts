@@ -32,6 +32,14 @@ export interface HookFailure extends Common {
   readonly status: number;
   /** The last lines that it printed, oldest first. */
   readonly lastLines: readonly string[];
+  /** Why, when the command that made it fail has said so: see `failure-note.ts`. */
+  readonly cause?: HookFailureCause;
+}
+
+/** What a hook's commands can say that is not the hook's fault, and has an exit code of its own. */
+export interface HookFailureCause {
+  readonly kind: 'host' | 'verify' | 'lock-busy';
+  readonly message: string;
 }
 
 /** A tool that we started ended with a status other than 0. */
@@ -177,9 +185,10 @@ function internalFailure(error: Error): InternalFailure {
 }
 
 /** The process status for a failure, as `design.md` lists them: 1, 2, 3, 4, 5, 70 or 128 + n. */
-export function exitCode(failure: Failure): number {
+export function exitCode(failure: Failure | HookFailureCause): number {
   switch (failure.kind) {
     case 'hook':
+      return failure.cause === undefined ? 1 : exitCode(failure.cause);
     case 'tool':
     case 'fetch':
     case 'disk-full':

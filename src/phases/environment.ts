@@ -45,6 +45,17 @@ type Environment = Readonly<Record<string, string>>;
 /** Where `hooks/` is seen inside the target. */
 export const TARGET_HOOKS = '/tmp/in_target.d';
 
+/** Where a hook's commands leave word of why they failed: as hooks see the file, and as we do. */
+export function failureNote(
+  paths: BuildPaths,
+  phase: Pick<Phase, 'where'>,
+): { readonly seenByHooks: string; readonly seenHere: string } {
+  const name = '/tmp/.dib-failure';
+  return phase.where === 'target'
+    ? { seenByHooks: name, seenHere: `${paths.targetRoot}${name}` }
+    : { seenByHooks: `${paths.buildDir}/failure`, seenHere: `${paths.buildDir}/failure` };
+}
+
 const TARGET_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Variables that make no sense in, or must not leak into, the target. Source: sudo(8), `env_delete`. */
@@ -131,6 +142,7 @@ function engineVariables(request: EnvironmentRequest, phase: Phase): Environment
     DIB_ROOT_UUID: disk.rootUuid,
     DIB_BOOT_UUID: disk.bootUuid,
     DIB_DISK_MODE: 'tree',
+    DIB_FAILURE_FILE: failureNote(paths, phase).seenByHooks,
     ...(phase.targetRoot ? { TARGET_ROOT: paths.targetRoot } : {}),
     ...sizeVariable(disk, phase),
   };

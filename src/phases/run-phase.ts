@@ -9,7 +9,12 @@ import { exists, mount, mountKernelFilesystems } from '../sandbox/mounts.ts';
 import { runTool } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { type Breakers, type BreakSite, breakAt } from './breakpoints.ts';
-import { type EnvironmentRequest, phaseEnvironment, TARGET_HOOKS } from './environment.ts';
+import {
+  type EnvironmentRequest,
+  failureNote,
+  phaseEnvironment,
+  TARGET_HOOKS,
+} from './environment.ts';
 import { PHASES, type Phase } from './table.ts';
 
 export interface PhaseRun {
@@ -101,6 +106,7 @@ async function runHooks(run: PhaseRun, site: BreakSite, context: Context): Promi
       stdin: 'ignore',
       elementOf: (file, from) => tree.elementOf(from, file),
       sourceOf: (file, from) => tree.sourceOf(from, file),
+      failureNote: failureNote(run.environment.paths, phase).seenHere,
     },
     context,
   );

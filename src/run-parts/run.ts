@@ -13,6 +13,7 @@ import type { HookTiming } from '../events/profile.ts';
 import { type Exit, statusOf } from '../sandbox/process.ts';
 import { Driver, type DriverOptions } from './driver.ts';
 import { selectEnvironmentFiles } from './environment-files.ts';
+import { takeFailureNote } from './failure-note.ts';
 import { type ListedEntry, listEntries } from './list.ts';
 import { type HookSelection, selectHooks } from './select.ts';
 
@@ -40,6 +41,8 @@ export interface PartsRequest {
   readonly elementOf?: (file: string, directory: string) => string | undefined;
   /** Where a file came from, by the same names. */
   readonly sourceOf?: (file: string, directory: string) => string | undefined;
+  /** Where commands in hooks leave word of why they failed, as this process sees it. */
+  readonly failureNote?: string;
   /** Default: `RUN_PARTS_REGEX` in `env`, else the contract's. */
   readonly pattern?: string;
 }
@@ -249,6 +252,8 @@ async function runHook(run: Run, hook: string): Promise<HookResult> {
     await driver.end();
   }
   context.emit({ kind: 'hook-end', hook, status, durationMs });
+  const { failureNote } = request;
+  const cause = failureNote === undefined ? undefined : await takeFailureNote(failureNote, status);
   if (status === 0) {
     return { kind: 'ok', timing: { hook, durationMs } };
   }
@@ -258,7 +263,10 @@ async function runHook(run: Run, hook: string): Promise<HookResult> {
       : `took the shell that ran it with it, status ${status}`;
   return {
     kind: 'failed',
-    failure: failureFor(run, { directory, name: hook, path, status, what }),
+    failure: {
+      ...failureFor(run, { directory, name: hook, path, status, what }),
+      ...(cause === undefined ? {} : { cause }),
+    },
   };
 }
 

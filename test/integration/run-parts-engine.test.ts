@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -238,6 +239,39 @@ describe('runParts() in a target', { timeout: 60_000 }, () => {
     assert.deepEqual([outcome.kind, output().at(-1)], ['ok', 'tool /hooks/x.d/20-link']);
     const lines = output().filter((line) => !line.startsWith('+'));
     assert.deepEqual(lines, ['file in /', 'tool /hooks/x.d/20-link']);
+  });
+
+  it('takes the word of what a hook called for why it failed, and removes it', async () => {
+    const root = makeTarget();
+    const failureNote = join(root, 'tmp/note');
+    const inTarget = {
+      where: 'target',
+      launcher: ['chroot', root],
+      dir: '/hooks/x.d',
+      listDir: join(root, 'hooks/x.d'),
+      failureNote,
+    } as const;
+    mkdirSync(join(root, 'tmp'));
+    write('root/hooks/x.d/10-a', "#!/bin/bash\nprintf 'verify\\nBad\\n' >/tmp/note\nexit 4\n");
+    const outcome = await run(inTarget);
+    assert.deepEqual(outcome.kind === 'failed' && outcome.failure.cause, {
+      kind: 'verify',
+      message: 'Bad',
+    });
+    assert.equal(existsSync(failureNote), false);
+
+    // A hook that got over it, and one that fails later for a reason of its own.
+    write('root/hooks/x.d/10-a', "#!/bin/bash\nprintf 'verify\\nBad\\n' >/tmp/note\n");
+    write('root/hooks/x.d/20-b', '#!/bin/bash\nexit 4\n');
+    const other = await run(inTarget);
+    assert.equal(other.kind === 'failed' && other.failure.hook, '20-b');
+    assert.equal(other.kind === 'failed' && other.failure.cause, undefined);
+
+    // Where the target put a link to a file of the host's.
+    writeFileSync(join(top, 'secret'), 'verify\nsecret\n');
+    symlinkSync(join(top, 'secret'), failureNote);
+    const linked = await run(inTarget);
+    assert.equal(linked.kind === 'failed' && linked.failure.cause, undefined);
   });
 
   it('says that the target has no bash', async () => {

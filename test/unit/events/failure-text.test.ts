@@ -46,6 +46,33 @@ const CASES: readonly (readonly [Failure, FailureContext, readonly string[]])[] 
     ],
   ],
   [
+    {
+      ...HOOK,
+      status: 4,
+      lastLines: [],
+      cause: { kind: 'verify', message: 'Cannot verify "x"\nmore' },
+    },
+    {},
+    [
+      'ERROR: Hook "10-foo" failed',
+      '  element  bar',
+      '  phase    install',
+      '  hook     10-foo',
+      '  file     /elements/bar/install.d/10-foo',
+      '  status   4',
+      '  cause    Cannot verify "x"',
+      '',
+      'It printed nothing.',
+      '',
+      'What to do next:',
+      '  Look at it',
+      '  Get a shell where it failed:',
+      '    break=after-error disk-image-create ...',
+      '  Get a shell before the phase "install":',
+      '    break=before-install disk-image-create ...',
+    ],
+  ],
+  [
     { kind: 'tool', message: 'mke2fs failed', argv: ['mke2fs', 'a b'], status: 137, lastLines: [] },
     {},
     [
