@@ -41,6 +41,7 @@ export const TOOLS = [
   { tool: 'rpmbuild', package: 'rpm' },
   { tool: 'rsync', package: 'rsync' },
   { tool: 'setfacl', package: 'acl' },
+  { tool: 'setfiles', package: 'policycoreutils' },
   { tool: 'setpriv', package: 'util-linux' },
   { tool: 'sfdisk', package: 'fdisk' },
   { tool: 'shellcheck', package: 'shellcheck' },
