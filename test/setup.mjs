@@ -120,6 +120,7 @@ function installNpmPackages() {
 function build() {
   run([process.execPath, path.join(root, 'node_modules/typescript/bin/tsc'), '--build']);
   removeOrphans(path.join(root, 'lib'), path.join(root, 'src'));
+  run([process.execPath, path.join(root, 'scripts/bundle.mjs')]);
 }
 
 /** Removes what was compiled from sources that are gone: tests must not pass thanks to those. */

@@ -3,11 +3,8 @@ import type { FetchContext } from '../cache/fetch-file.ts';
 import { Network, networkSettings } from '../cache/network.ts';
 import { DEFAULT_RETRIES, type RetryPolicy } from '../cache/retry.ts';
 import type { BuildEvent, Emit } from '../events/event.ts';
-import { Failed } from '../events/failure.ts';
 import { ownEnvironment } from './host-facts.ts';
-
-/** Source: signal(7). */
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+import { withStopSignal } from './stop-signal.ts';
 
 /**
  * Runs `work` with a network as the environment wants it; events are lines on standard error. A
@@ -17,23 +14,10 @@ export async function withCacheContext<T>(
   work: (context: FetchContext) => Promise<T>,
   retries: RetryPolicy = DEFAULT_RETRIES,
 ): Promise<T> {
-  const stop = new AbortController();
-  const listeners = Object.entries(SIGNALS).map(([name, signal]) => {
-    const message = `Interrupted by ${name}`;
-    const listener = (): void => stop.abort(new Failed({ kind: 'interrupted', message, signal }));
-    process.on(name, listener);
-    return () => process.off(name, listener);
-  });
   await using network = new Network(networkSettings(ownEnvironment()));
   await using console = new LateConsole();
   const emit: Emit = (event) => console.receive({ ...event, at: Date.now() });
-  try {
-    return await work({ emit, signal: stop.signal, network, retries });
-  } finally {
-    for (const remove of listeners) {
-      remove();
-    }
-  }
+  return await withStopSignal((signal) => work({ emit, signal, network, retries }));
 }
 
 /** Lines on standard error, loaded with the first event: whoever only waits has nothing to say. */

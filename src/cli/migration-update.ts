@@ -1,22 +1,25 @@
 /** The command `migration-update`: the package-migration service, one verb per file in `migration/`. */
 import { Command } from 'commander';
 import { runCommand } from './main.ts';
+import { HOST_VERBS } from './migration/host-verbs.ts';
+import type { Verb } from './migration/verb.ts';
 import { packageVersion } from './package-paths.ts';
 import { parseArguments } from './parse-arguments.ts';
-
-interface Verb {
-  readonly description: string;
-  readonly run: (argv: readonly string[]) => Promise<number>;
-}
 
 const VERBS: Readonly<Record<string, Verb>> = {
   config: {
     description: 'check the configuration and print it with all defaults',
     run: async (argv) => (await import('./migration/config.ts')).configCommand(argv),
   },
+  status: {
+    description: 'show what the last runs did',
+    run: async (argv) => (await import('./migration/status.ts')).statusCommand(argv),
+  },
+  ...HOST_VERBS,
 };
 
-await runCommand(async () => {
+// Not awaited: the bundle is no ES module.
+void runCommand(async () => {
   const [name = '--help', ...rest] = process.argv.slice(2);
   const verb = Object.entries(VERBS).find(([known]) => known === name)?.[1];
   if (verb !== undefined) {

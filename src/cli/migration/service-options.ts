@@ -7,7 +7,8 @@ import type { MigrationConfig } from '../../migration/config.ts';
 import { DEFAULT_STATE_DIRECTORY } from '../../migration/state.ts';
 import { ownEnvironment } from '../host-facts.ts';
 
-const DEFAULT_CONFIG_FILE = '/etc/migration-update/config.yaml';
+/** Where the service looks for its configuration, in the container too. */
+export const DEFAULT_CONFIG_FILE = '/etc/migration-update/config.yaml';
 
 /** For the help of the verbs that take these options. */
 export const SERVICE_ENVIRONMENT = `

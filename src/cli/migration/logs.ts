@@ -1,0 +1,32 @@
+/** `migration-update logs`. */
+import { Command } from 'commander';
+import { logsCommand } from '../../migration/container/commands.ts';
+import { start, statusOf } from '../../sandbox/process.ts';
+import { parseArguments } from '../parse-arguments.ts';
+import { withStopSignal } from '../stop-signal.ts';
+import { clientEnvironment, type HostOptions, runtimeOf, withHostOptions } from './host-options.ts';
+
+interface Options extends HostOptions {
+  readonly follow?: true;
+  readonly tail: string;
+}
+
+/** The status is the runtime's. */
+export async function logsVerb(argv: readonly string[]): Promise<number> {
+  const command = withHostOptions(new Command('migration-update logs'))
+    .description('Shows what the service in the container has said.')
+    .option('-f, --follow', 'and what it goes on to say')
+    .option('--tail <lines>', 'the last so many lines', 'all')
+    .helpOption('-h, --help', 'print this help');
+  if (parseArguments(command, argv) === 'done') {
+    return 0;
+  }
+  const options = command.opts<Options>();
+  const runtime = await runtimeOf(options);
+  const follow = options.follow === true;
+  const shown = logsCommand(runtime, options.name, { follow, tail: options.tail });
+  return await withStopSignal(async (signal) => {
+    const running = start({ argv: shown, env: clientEnvironment(), output: 'terminal' }, signal);
+    return statusOf(await running.exit);
+  });
+}
