@@ -27,6 +27,11 @@ export interface ElementListing {
   readonly files: readonly ListedFile[];
 }
 
+/** Settings of containers: no hooks, and read from each element by itself. */
+export const CONTAINER_DIRECTORY = 'container.d';
+
+const NOT_HOOKS = ['tests', '__pycache__', CONTAINER_DIRECTORY];
+
 interface Collected {
   readonly directories: ListedDirectory[];
   readonly files: ListedFile[];
@@ -35,7 +40,7 @@ interface Collected {
 /**
  * Everything of an element that hooks can see.
  *
- * Left out: `tests`, `__pycache__`, compiled Python beside it, and hidden files directly in a
+ * Left out: `tests`, `__pycache__`, `container.d`, compiled Python beside it, and hidden files directly in a
  * directory of the element. A link to a directory, directly in the element, is that directory; every
  * other link stays a link. Source: lib/common-functions, `generate_hooks` (compat).
  *
@@ -70,7 +75,7 @@ async function listTop(directory: string, found: Collected): Promise<void> {
     entries.map(async (entry) => {
       const source = path.join(directory, entry.name);
       const kind = await kindOfTarget(source, entry);
-      if (kind === 'directory' && !['tests', '__pycache__'].includes(entry.name)) {
+      if (kind === 'directory' && !NOT_HOOKS.includes(entry.name)) {
         await listBelow(directory, entry.name, found);
       } else if (kind === 'file' && !entry.name.endsWith('.pyc')) {
         found.files.push({ path: entry.name, source, isLink: entry.isSymbolicLink() });

@@ -1,11 +1,14 @@
 /** What the writer of a format is given, and the three ways in which one works. */
 import type { Context } from '../events/event.ts';
 import type { ImagePlan } from '../plan/build-plan.ts';
+import type { ContainerImage } from './container-image.ts';
 
 export interface Source {
   readonly image: ImagePlan;
   /** The finished tree, with nothing mounted in it. */
   readonly tree: string;
+  /** Absent when no image of a container is wanted. */
+  readonly container?: ContainerImage;
   /** The finished raw disk; absent when no disk format is wanted. */
   readonly rawDisk?: string;
   /** A directory of ours on the file system of the images. */

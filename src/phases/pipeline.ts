@@ -18,6 +18,7 @@ import { unmountBelow } from '../sandbox/mounts.ts';
 import { killStragglers } from '../sandbox/stragglers.ts';
 import { openWorkTree } from '../sandbox/work-tree.ts';
 import type { Terminal } from './breakpoints.ts';
+import { containerImageOf, loadContainer, wantsContainer } from './container-stage.ts';
 import {
   type DiskStage,
   freshIdentifiers,
@@ -64,6 +65,7 @@ export async function runBuild(order: EngineOrder, engine: Engine): Promise<void
   await runPhases('disk', run, { ...variables, imageSizeKiB: size.sizeKiB });
   await closeTree(run);
   await writeImages(run, stage, disk);
+  await loadContainer(build, context);
 }
 
 interface Run {
@@ -124,7 +126,8 @@ async function closeTree(run: Run): Promise<void> {
 }
 
 async function writeImages(run: Run, stage: DiskStage, disk: DiskPlan | undefined): Promise<void> {
-  const { plan } = run.order.build;
+  const { build } = run.order;
+  const { plan } = build;
   const { context } = run.engine;
   const { staging } = run.order;
   // A raw image is moved into place, so it is made where it will be; others are made from memory.
@@ -138,6 +141,7 @@ async function writeImages(run: Run, stage: DiskStage, disk: DiskPlan | undefine
       : await inStep({ step: 'disk', detail: 'Writing the disk from the tree' }, context, () =>
           writeDiskFile(stage, disk, { directory, context }),
         );
+  const tree = { directory: run.paths.targetRoot, hasDisk: disk !== undefined };
   await writeOutputs(
     {
       image: plan.image,
@@ -145,6 +149,7 @@ async function writeImages(run: Run, stage: DiskStage, disk: DiskPlan | undefine
       staging,
       mode: 0o666 & ~run.order.umask,
       ...(rawDisk === undefined ? {} : { rawDisk }),
+      ...(wantsContainer(plan) ? { container: containerImageOf(build, tree) } : {}),
     },
     context,
   );

@@ -11,6 +11,7 @@ import { type DiskPlan, planDisk } from '../disk/layout.ts';
 import { imageSizeKiB } from '../disk/sizes.ts';
 import { readHookTree } from '../elements/assemble.ts';
 import { type Catalogue, describeOverride, openCatalogue } from '../elements/catalogue.ts';
+import { readContainerSettings } from '../elements/container-files.ts';
 import { findHookProblems, type IgnoredHook } from '../elements/hook-problems.ts';
 import { describeOverwritten, type HookTree } from '../elements/hook-tree.ts';
 import { implicitElements } from '../elements/implicit.ts';
@@ -18,6 +19,7 @@ import { type ResolvedElement, resolveElements } from '../elements/resolve.ts';
 import type { Emit } from '../events/event.ts';
 import { hostError } from '../events/failure.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
+import type { ContainerSettings } from '../plan/container-settings.ts';
 import { formatsOf } from '../plan/formats.ts';
 import { withElements } from '../plan/plan-build.ts';
 import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
@@ -37,6 +39,8 @@ export interface PreparedBuild {
   /** Dependencies first. */
   readonly elements: readonly ResolvedElement[];
   readonly diskConfig: DiskConfigChoice;
+  /** What elements say of containers; what the user says is in the plan. */
+  readonly container: ContainerSettings;
 }
 
 /** What is worked out on the way and shown by `dibkit plan`. */
@@ -78,15 +82,23 @@ export async function prepareBuild(
     arch: plan.arch,
     elements,
   });
+  const container = await readContainerSettings(elements, plan.environment);
   const graph = graphOf({ plan, diskConfig }, emit);
   if (writesDisk(plan, elements)) {
     assertTreeMode(graph);
     // Partitions that do not fit are refused now where the size is known now.
-    fixedLayout({ plan, elements, diskConfig }, graph);
+    fixedLayout({ plan, elements, diskConfig, container }, graph);
   }
   const requirements = await requirementsOf(plan, elements, graph);
   const missing = await missingRequirements(requirements, toolPath(plan.environment.PATH));
-  return { build: { plan, elements, diskConfig }, tree, ignored, graph, requirements, missing };
+  return {
+    build: { plan, elements, diskConfig, container },
+    tree,
+    ignored,
+    graph,
+    requirements,
+    missing,
+  };
 }
 
 /** Upstream warns of every override in the catalogue; only those of this build matter. */
@@ -163,7 +175,14 @@ async function requirementsOf(
   const types = disk ? plan.image.types : treeTypes(plan);
   const fsTypes = disk ? graph.fileSystems.map((spec) => spec.type) : [];
   return [
-    ...engineRequirements({ types, disk, fsTypes }),
+    ...engineRequirements({
+      types,
+      disk,
+      fsTypes,
+      ...(plan.container.compression === undefined
+        ? {}
+        : { compression: plan.container.compression }),
+    }),
     ...(await elementRequirements(elements)),
   ];
 }

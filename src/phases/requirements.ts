@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { configError, hostError } from '../events/failure.ts';
+import type { Compression } from '../plan/container-plan.ts';
 import { type FormatTool, formatsOf } from '../plan/formats.ts';
 import { findTool, type PackageFamily } from '../sandbox/host-tools.ts';
 
@@ -22,6 +23,8 @@ export interface Needs {
   /** Whether a disk is written at all. */
   readonly disk: boolean;
   readonly fsTypes: readonly string[];
+  /** Of layers of container images, where the user chose. */
+  readonly compression?: Compression;
 }
 
 interface Row extends Requirement {
@@ -63,6 +66,13 @@ const ROWS: readonly Row[] = [
     packages: same('tar'),
     why: 'to write tar archives',
     when: (needs) => usesTool(needs, 'tar'),
+  },
+  {
+    tools: ['zstd'],
+    packages: same('zstd'),
+    why: 'to compress layers of the container image',
+    when: ({ types, compression }) =>
+      compression === 'zstd' && formatsOf(types).some(({ container }) => container === true),
   },
   {
     tools: ['qemu-img'],

@@ -2,6 +2,7 @@
  * What a build is, as one frozen value. Everything after the command line works from it: nothing
  * downstream reads argv or the process environment.
  */
+import type { ContainerPlan } from './container-plan.ts';
 
 export interface BuildPlan {
   /** `BuildPlan`s go from one process to another as JSON; both must be of one version. */
@@ -17,6 +18,7 @@ export interface BuildPlan {
   /** Debian's name of the architecture, for example `amd64`. */
   readonly arch: string;
   readonly image: ImagePlan;
+  readonly container: ContainerPlan;
   readonly disk: DiskRequest;
   readonly work: WorkPlan;
   /** `-p`: installed in the target at the end of the install phase. */

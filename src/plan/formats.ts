@@ -9,6 +9,8 @@ export interface Format {
   readonly qemuImg?: string;
   /** Whether an old file of that name is renamed aside rather than replaced (compat). */
   readonly keepsOld: boolean;
+  /** It is the image of a container. */
+  readonly container?: true;
   /** The programs that make it. */
   readonly tools: readonly FormatTool[];
 }
@@ -18,6 +20,8 @@ export type FormatTool = 'tar' | 'qemu-img';
 export const FORMATS: readonly Format[] = [
   { type: 'tar', source: 'tree', keepsOld: false, tools: ['tar'] },
   { type: 'tgz', source: 'tree', keepsOld: true, tools: ['tar'] },
+  { type: 'oci', source: 'tree', container: true, keepsOld: true, tools: ['tar'] },
+  { type: 'docker', source: 'tree', container: true, keepsOld: true, tools: ['tar'] },
   { type: 'qcow2', source: 'disk', qemuImg: 'qcow2', keepsOld: true, tools: ['qemu-img'] },
   { type: 'vmdk', source: 'disk', qemuImg: 'vmdk', keepsOld: true, tools: ['qemu-img'] },
   { type: 'vdi', source: 'disk', qemuImg: 'vdi', keepsOld: true, tools: ['qemu-img'] },

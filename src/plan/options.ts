@@ -58,7 +58,7 @@ export const OPTIONS: readonly OptionRow[] = [
     key: 'types',
     short: '-t',
     value: 'TYPES',
-    help: 'comma list of qcow2, raw, tar, tgz, vmdk, vdi, vhdx (default: qcow2)',
+    help: 'comma list of qcow2, raw, tar, tgz, oci, docker, vmdk, vdi, vhdx (default: qcow2)',
   },
   { key: 'trace', short: '-x', repeats: true, help: 'trace what hooks run; twice for more' },
   { key: 'uncompressed', short: '-u', help: 'do not compress the qcow2 (faster, larger)' },
@@ -148,7 +148,7 @@ export const OPTIONS: readonly OptionRow[] = [
     key: 'dockerTarget',
     long: '--docker-target',
     value: 'REPO:TAG',
-    help: 'name of the image for -t docker',
+    help: 'name of the container image; -t docker is loaded into Docker too',
   },
   { key: 'skipBase', short: '-n', help: "do not add the element 'base'" },
   {

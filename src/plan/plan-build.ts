@@ -12,6 +12,7 @@ import type {
   ShowPlan,
   WorkPlan,
 } from './build-plan.ts';
+import { planContainer } from './container-plan.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import type { OptionValues } from './options.ts';
 
@@ -50,6 +51,14 @@ export function planBuild(request: BuildRequest): BuildPlan {
   const read = new Reader(request);
   const { host } = request;
   const image = planImage(read, host.cwd);
+  const container = planContainer(
+    {
+      target: read.text('dockerTarget', 'DOCKER_TARGET'),
+      imageName: image.name,
+      variables: request.environment,
+    },
+    (problem) => read.problem(problem),
+  );
   const disk = planDisk(read);
   const work = planWork(read, host.home);
   const show = planShow(read);
@@ -77,6 +86,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
     implicitElement: host.implicitElement,
     arch,
     image,
+    container,
     disk,
     work,
     packages,

@@ -1,0 +1,29 @@
+/** A container image that is to be written. */
+import type { Compression } from '../plan/container-plan.ts';
+import type { Platform } from '../plan/container-platform.ts';
+import type { Reference } from '../plan/container-reference.ts';
+import type { ContainerSettings } from '../plan/container-settings.ts';
+
+/** Everything about the image but its format. */
+export interface ContainerImage {
+  readonly name: Reference;
+  readonly settings: ContainerSettings;
+  readonly platform: Platform;
+  /** Undefined: what suits the format. */
+  readonly compression?: Compression;
+  /** Seconds since 1970, when times are given: the image's, and the latest of its files. */
+  readonly epoch?: number;
+  /** Lowest first. */
+  readonly layers: readonly LayerSource[];
+  /** Members that stay out of every layer, as patterns of GNU tar. */
+  readonly leaveOut: readonly string[];
+}
+
+export type ContainerFormat = 'oci' | 'docker';
+
+export interface LayerSource {
+  /** What an overlay has kept of one phase, or a whole tree. */
+  readonly directory: string;
+  /** How it came about, for `docker history`. */
+  readonly createdBy: string;
+}
