@@ -6,7 +6,7 @@
  * depends on luck: the order is stable, a provider may be met later than the name that it provides,
  * and a providing element may be named twice. A loop of dependencies is an error.
  */
-import { closestNames } from './closest.ts';
+import { closestNames } from '../plan/closest.ts';
 import type { Element, ElementLookup } from './element.ts';
 import { type Needs, orderByNeeds } from './order.ts';
 import { type Problem, problemsError } from './problems.ts';

@@ -45,16 +45,30 @@ export function parseLocated(text: string, file: string, problems: Problems): Lo
   if (document.errors.length > 0) {
     return undefined;
   }
-  return locate(document.contents, { document, place, problems });
+  const reader = { document, place, problems, values: 0 };
+  const tree = locate(document.contents, reader);
+  return reader.values > MAX_VALUES ? undefined : tree;
 }
+
+/** Aliases of aliases make much of little. No file that a person writes has so many. */
+const MAX_VALUES = 100_000;
 
 interface Reader {
   readonly document: Document;
   readonly place: (offset: number) => Place;
   readonly problems: Problems;
+  /** How many there are so far, with those that aliases stand for. */
+  values: number;
 }
 
 function locate(node: unknown, reader: Reader): Located | undefined {
+  reader.values += 1;
+  if (reader.values > MAX_VALUES) {
+    if (reader.values === MAX_VALUES + 1) {
+      reader.problems.add(`The file expands to more than ${MAX_VALUES} values`, reader.place(0));
+    }
+    return undefined;
+  }
   if (isAlias(node)) {
     return locateAlias(node, reader);
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { closestNames } from '../../../src/elements/closest.ts';
+import { closestNames } from '../../../src/plan/closest.ts';
 
 const KNOWN = ['base', 'debian', 'debian-minimal', 'vm', 'growroot', 'ubuntu', 'ubuntu-minimal'];
 
