@@ -6,7 +6,7 @@ import { loadIntoDocker } from '../output/docker-load.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { platformOf } from '../plan/container-platform.ts';
 import { renderReference } from '../plan/container-reference.ts';
-import { mergeSettings } from '../plan/container-settings.ts';
+import { type ContainerSettings, mergeSettings } from '../plan/container-settings.ts';
 import { fileName, formatsOf } from '../plan/formats.ts';
 import type { PreparedBuild } from './prepare.ts';
 
@@ -15,17 +15,22 @@ export function wantsContainer(plan: BuildPlan): boolean {
   return formatsOf(plan.image.types).some(({ container }) => container === true);
 }
 
+/** What elements say, and over it what the user says. */
+export function containerSettings(build: PreparedBuild): ContainerSettings {
+  return mergeSettings(build.container, build.plan.container.settings);
+}
+
 /** The image of the finished tree, in one layer. */
 export function containerImageOf(
   build: PreparedBuild,
   tree: { readonly directory: string; readonly hasDisk: boolean },
 ): ContainerImage {
   const { plan } = build;
-  const { name, compression, settings } = plan.container;
+  const { name, compression } = plan.container;
   const epoch = Number(plan.environment.SOURCE_DATE_EPOCH || Number.NaN);
   return {
     name,
-    settings: mergeSettings(build.container, settings),
+    settings: containerSettings(build),
     platform: platformOf(plan.arch),
     ...(compression === undefined ? {} : { compression }),
     ...(Number.isInteger(epoch) ? { epoch } : {}),

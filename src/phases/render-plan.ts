@@ -1,9 +1,12 @@
 /** A prepared build as data and as text, for people and scripts that want to know before it runs. */
 import { renderDiskPlan } from '../disk/layout.ts';
 import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
+import { renderReference } from '../plan/container-reference.ts';
+import type { ContainerSettings } from '../plan/container-settings.ts';
 import { fileName, formatsOf } from '../plan/formats.ts';
 import { selectEnvironmentFiles } from '../run-parts/environment-files.ts';
 import { selectHooks } from '../run-parts/select.ts';
+import { containerSettings, wantsContainer } from './container-stage.ts';
 import { fixedLayout, type Preparation, writesDisk } from './prepare.ts';
 import type { Requirement } from './requirements.ts';
 import { PHASES } from './table.ts';
@@ -32,6 +35,8 @@ export interface BuildOutline {
   /** Null when no disk is written. The layout is known when the size was given. */
   readonly disk: { readonly source: string; readonly layout?: readonly string[] } | null;
   readonly images: readonly string[];
+  /** How a container of the image is run; null when no image of a container is written. */
+  readonly container: (ContainerSettings & { readonly name: string }) | null;
   readonly needs: readonly (Requirement & { readonly met: boolean })[];
 }
 
@@ -54,6 +59,9 @@ export function outlineOf(preparation: Preparation): BuildOutline {
     packages: plan.packages,
     disk: writesDisk(plan, build.elements) ? diskOf(preparation) : null,
     images: formatsOf(plan.image.types).map((format) => fileName(plan.image.name, format)),
+    container: wantsContainer(plan)
+      ? { name: renderReference(plan.container.name), ...containerSettings(build) }
+      : null,
     needs: requirements.map(({ tools, packages, why }) => ({
       tools,
       packages,
@@ -118,6 +126,7 @@ export function renderOutline(outline: BuildOutline): readonly string[] {
     ...(outline.packages.length > 0 ? [`Packages: ${outline.packages.join(' ')}`] : []),
     ...diskLines(outline.disk),
     `Images: ${outline.images.join(', ')}`,
+    ...containerLines(outline.container),
     ...outline.needs
       .filter((need) => !need.met)
       .map((need) => `The host lacks ${need.tools.join(' or ')} (${need.why}): see dibkit doctor`),
@@ -135,4 +144,15 @@ function diskLines(disk: BuildOutline['disk']): readonly string[] {
   }
   const layout = disk.layout ?? ['its size is computed from the tree; --image-size fixes it'];
   return [`Disk: ${disk.source}`, ...layout.map((line) => `  ${line}`)];
+}
+
+function containerLines(container: BuildOutline['container']): readonly string[] {
+  if (container === null) {
+    return [];
+  }
+  const { name, ...settings } = container;
+  return [
+    `Container: ${name}`,
+    ...Object.entries(settings).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`),
+  ];
 }
