@@ -33,6 +33,8 @@ export const DEB_ROOTS: readonly string[] = [
   ...['libpam-runtime', 'libpam-systemd', 'linux-image-cloud-amd64', 'login', 'mount'],
   ...['network-manager', 'openssh-client', 'openssh-server', 'passwd', 'rsync', 'sudo', 'systemd'],
   ...['systemd-sysv', 'udev', 'util-linux', 'util-linux-extra', 'xfsprogs', 'dosfstools'],
+  // What the element migration-update runs.
+  'nodejs',
 ];
 
 /** What apt adds to those, and an openEuler has no use for. */
@@ -282,6 +284,9 @@ export const RPMS: Readonly<Record<string, RpmRow>> = {
       ...['policycoreutils-python-utils', 'python3-libselinux', 'python3-policycoreutils'],
       ...['qemu-guest-agent', 'rng-tools', 'rsyslog', 'security-tool', 'selinux-policy'],
       ...['selinux-policy-targeted', 'tcpdump', 'traceroute', 'tuned', 'unzip', 'wget'],
+      // The element migration-update asks for these, and its tests run none of them.
+      ...['gcc', 'gcc-c++', 'git', 'lftp', 'make', 'python3-pip', 'rpm-build', 'ruby', 'ruby-devel'],
+      ...['rubygem-bundler', 'rubygem-json', 'rubygem-rake', 'rubygems'],
       'epol-only',
     ].map((name) => [name, {}]),
   ),
