@@ -17,6 +17,7 @@ const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'ut
 /** Modules that Node 12 lacks, or that need a newer one, as the names that src/migration/node12.ts exports them under. */
 const MODULES = {
   'fs/promises': 'fsPromises',
+  'path/posix': 'pathPosix',
   'string-width': 'stringWidth',
   'stream/promises': 'streamPromises',
   'timers/promises': 'timersPromises',
@@ -33,7 +34,7 @@ const node12 = {
   name: 'node12',
   setup({ onLoad, onResolve }) {
     onResolve(
-      { filter: /^((node:)?(fs|stream|timers)\/promises|string-width)$/ },
+      { filter: /^((node:)?((fs|stream|timers)\/promises|path\/posix)|string-width)$/ },
       ({ path: name }) => ({
         path: name.replace(/^node:/, ''),
         namespace: 'node12',

@@ -213,6 +213,7 @@ function moduleOr(name: string, instead: () => object): object {
 
 supply(fs.promises, { rm, constants: fs.constants });
 export const fsPromises: object = fs.promises;
+export const pathPosix: object = path.posix;
 export const timersPromises: object = moduleOr('timers/promises', () => ({ setTimeout: sleep }));
 export const streamPromises: object = moduleOr('stream/promises', () => ({
   pipeline: util.promisify(stream.pipeline),

@@ -8,10 +8,12 @@ import { parseImageCommandLine } from '../image-command-line.ts';
 import { packageVersion } from '../package-paths.ts';
 
 const DETAILS = `
-Runs: disk-image-create -t docker -o ${DEFAULT_IMAGE} [OPTION]... migration-update openeuler
+Runs: disk-image-create -t docker -o ${DEFAULT_IMAGE} --docker-target ${DEFAULT_IMAGE}
+    [OPTION]... migration-update openeuler
 
 OPTION is one of disk-image-create, such as -o NAME, --docker-target NAME, --offline, --no-tmpfs. The
-image is loaded into docker if that runs; else load the archive ${DEFAULT_IMAGE}.docker yourself.
+image is loaded into docker if that runs. Else, and for podman and nerdctl, load the archive yourself:
+    podman load --input ${DEFAULT_IMAGE}.docker
 Variables of the elements, such as DIB_DISTRIBUTION_MIRROR, are described in docs/migration-update.md.
 `;
 
@@ -29,7 +31,8 @@ export async function buildCommand(argv: readonly string[]): Promise<number> {
     return 0;
   }
   // What is given again later wins.
-  const words = ['-t', 'docker', '-o', DEFAULT_IMAGE, ...argv, ...ELEMENTS];
+  const names = ['-o', DEFAULT_IMAGE, '--docker-target', DEFAULT_IMAGE];
+  const words = ['-t', 'docker', ...names, ...argv, ...ELEMENTS];
   const line = parseImageCommandLine(words, packageVersion());
   if (line === undefined) {
     return 0;

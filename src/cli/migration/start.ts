@@ -44,6 +44,7 @@ interface Options extends HostOptions {
   readonly env: readonly string[];
   readonly mount: readonly string[];
   readonly without: readonly string[];
+  readonly network?: string;
   readonly timeZone: string;
   readonly replace?: true;
   readonly dryRun?: true;
@@ -83,6 +84,7 @@ function startOptions(): Command {
     .option('--env <name[=value]>', 'pass a variable; may be repeated', collect, [])
     .option('--mount <path[:path]>', 'mount something else too, read-only', collect, [])
     .option('--without <path>', 'leave one of the mounts out', collect, [])
+    .option('--network <name>', "host, or one of the runtime's (its default)")
     .option('--time-zone <zone>', 'of the container', localTimeZone())
     .option('--replace', "remove the old container even if it is somebody else's")
     .option('--dry-run', 'print the commands, secrets masked, and run nothing')
@@ -114,6 +116,7 @@ async function specOf(options: Options, command: readonly string[]): Promise<Sta
       own,
       timeZone: options.timeZone,
     }),
+    ...(options.network === undefined ? {} : { network: options.network }),
     command,
   };
 }

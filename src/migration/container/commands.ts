@@ -36,6 +36,8 @@ export interface StartSpec {
   readonly mounts: readonly Mount[];
   /** The values are not part of the command line. */
   readonly environment: ReadonlyMap<string, Setting>;
+  /** `host`, or a network's name; the runtime's own default when absent. */
+  readonly network?: string;
   /** In the place of the image's own command. */
   readonly command: readonly string[];
 }
@@ -64,6 +66,7 @@ export function startCommand(spec: StartSpec): Argv {
     ...['--volume', `${spec.state}:${STATE_PATH}`],
     ...spec.mounts.flatMap(({ source, target }) => ['--volume', `${source}:${target}:ro`]),
     ...[...spec.environment.keys()].flatMap((name) => ['--env', name]),
+    ...(spec.network === undefined ? [] : ['--network', spec.network]),
     spec.image,
     ...spec.command,
   ];

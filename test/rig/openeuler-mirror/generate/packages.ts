@@ -285,7 +285,17 @@ export const RPMS: Readonly<Record<string, RpmRow>> = {
       ...['qemu-guest-agent', 'rng-tools', 'rsyslog', 'security-tool', 'selinux-policy'],
       ...['selinux-policy-targeted', 'tcpdump', 'traceroute', 'tuned', 'unzip', 'wget'],
       // The element migration-update asks for these, and its tests run none of them.
-      ...['gcc', 'gcc-c++', 'git', 'lftp', 'make', 'python3-pip', 'rpm-build', 'ruby', 'ruby-devel'],
+      ...[
+        'gcc',
+        'gcc-c++',
+        'git',
+        'lftp',
+        'make',
+        'python3-pip',
+        'rpm-build',
+        'ruby',
+        'ruby-devel',
+      ],
       ...['rubygem-bundler', 'rubygem-json', 'rubygem-rake', 'rubygems'],
       'epol-only',
     ].map((name) => [name, {}]),
