@@ -35,6 +35,7 @@ export const TOOLS = [
   { tool: 'mkfs.vfat', package: 'dosfstools' },
   { tool: 'mksquashfs', package: 'squashfs-tools' },
   { tool: 'mmdebstrap', package: 'mmdebstrap' },
+  { tool: 'newuidmap', package: 'uidmap' },
   { tool: 'pigz', package: 'pigz' },
   { tool: 'ps', package: 'procps' },
   { tool: 'qemu-img', package: 'qemu-utils' },

@@ -21,11 +21,12 @@ import {
 import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { toolPath } from '../sandbox/host-tools.ts';
-import { type Contained, startContained } from '../sandbox/namespace.ts';
+import { type Contained, type Privilege, startContained } from '../sandbox/namespace.ts';
 import { statusOf } from '../sandbox/process.ts';
 import { Reaper } from '../sandbox/reaper.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { pidNamespace } from '../sandbox/stragglers.ts';
+import { neededPrivilege } from '../sandbox/user-namespace.ts';
 import { makeWorkDir } from '../sandbox/work-dir.ts';
 import { ownEnvironment, toolEnvironment } from './host-facts.ts';
 import { openReaders } from './readers.ts';
@@ -78,19 +79,19 @@ function printSummary(facts: FactsReader, plan: BuildPlan): void {
 /** @throws Failed */
 async function attempt(request: BuildImageRequest, readers: FanOut): Promise<void> {
   const { skipBase } = request;
-  const preparation = await prepareBuild(request.plan, { skipBase }, readers.emit);
-  await assertHostCan(preparation, process.geteuid?.() ?? 0);
+  const privilege = neededPrivilege();
+  const preparation = await prepareBuild(request.plan, { skipBase, privilege }, readers.emit);
   const { build } = preparation;
   const environment = toolEnvironment(toolPath(build.plan.environment.PATH));
+  await assertHostCan(preparation, { env: environment, privilege });
   await makeCaches(build.plan);
   await using scope = new Scope();
   await using interrupts = new Interrupts();
-  const reaper = scope.use(new Reaper(environment));
-  const owner = { scope, reaper };
+  const reaper = scope.use(new Reaper({ env: environment, privilege }));
   const { tmpDir } = build.plan.work;
-  const buildDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_build.' }, owner);
-  const imageDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_image.' }, owner);
-  const staging = await makeStaging(build.plan, owner);
+  const buildDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_build.' }, reaper);
+  const imageDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_image.' }, reaper);
+  const staging = await makeStaging(build.plan, reaper);
   const order: EngineOrder = {
     build,
     buildDir,
@@ -101,7 +102,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
     outerNamespace: pidNamespace(),
   };
   announce(build, buildDir, readers.emit);
-  await runEngine(order, { readers, interrupts, environment });
+  await runEngine(order, { readers, interrupts, environment, privilege });
 }
 
 async function makeCaches(plan: BuildPlan): Promise<void> {
@@ -116,12 +117,9 @@ async function makeCaches(plan: BuildPlan): Promise<void> {
 }
 
 /** A hidden directory beside the images: they are complete before they get their names. */
-function makeStaging(
-  plan: BuildPlan,
-  owner: { readonly scope: Scope; readonly reaper: Reaper },
-): Promise<string> {
+function makeStaging(plan: BuildPlan, reaper: Reaper): Promise<string> {
   const prefix = `.${path.basename(plan.image.name)}.dib-`;
-  return makeWorkDir({ parent: outputDirectory(plan), prefix }, owner);
+  return makeWorkDir({ parent: outputDirectory(plan), prefix }, reaper);
 }
 
 function announce(build: PreparedBuild, buildDir: string, emit: Emit): void {
@@ -140,11 +138,13 @@ interface EngineRun {
   readonly readers: FanOut;
   readonly interrupts: Interrupts;
   readonly environment: Readonly<Record<string, string>>;
+  readonly privilege: Privilege;
 }
 
 async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
   const program = [process.execPath, fileURLToPath(new URL('./engine.js', import.meta.url))];
-  const engine = startContained(program, run.environment);
+  const { environment: env, privilege } = run;
+  const engine = startContained(program, { env, privilege });
   run.interrupts.stops(engine);
   tell(engine, order);
   const ended = await forwardEvents(engine, run.readers);

@@ -1,6 +1,10 @@
 /** `dibkit doctor`: what the host lacks for a build, and what to do about it. */
-import { installCommand, type Requirement } from '../phases/requirements.ts';
-import { hostPackageFamily } from '../sandbox/host-tools.ts';
+import { ID_TOOLS_ARE_FOR, installCommand, type Requirement } from '../phases/requirements.ts';
+import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
+import type { Privilege } from '../sandbox/namespace.ts';
+import type { Refusal } from '../sandbox/namespace-refusal.ts';
+import { findRefusal, neededPrivilege } from '../sandbox/user-namespace.ts';
+import { toolEnvironment } from './host-facts.ts';
 import { prepareFromArgv } from './prepare-command.ts';
 
 /** Status 0: the build can run here; 3: the host lacks something. */
@@ -9,19 +13,31 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   if (preparation === undefined) {
     return 0;
   }
-  const { requirements, missing } = preparation;
-  const root = process.geteuid?.() === 0;
+  const { requirements, missing, build } = preparation;
+  const environment = toolEnvironment(toolPath(build.plan.environment.PATH));
+  const privilege = neededPrivilege();
+  // Without its tools no namespace can be made, and that they are missing is said already.
+  const tried = privilege === 'root' || missing.every(({ why }) => why !== ID_TOOLS_ARE_FOR);
+  const refusal = privilege === 'root' || !tried ? undefined : await findRefusal(environment);
   const lines = [
     ...requirements.map((need) => line(!missing.includes(need), need)),
-    `${mark(root)} root privileges (hooks run as root in a chroot)`,
-    ...remedies(missing, root, installCommand(missing, await hostPackageFamily())),
+    ...(tried ? [privilegeLine(privilege, refusal)] : []),
+    ...remedies(missing, refusal, installCommand(missing, await hostPackageFamily())),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
-  return missing.length === 0 && root ? 0 : 3;
+  return missing.length === 0 && refusal === undefined ? 0 : 3;
 }
 
 function line(met: boolean, { tools, why }: Requirement): string {
   return `${mark(met)} ${tools.join(' or ')} (${why})`;
+}
+
+function privilegeLine(privilege: Privilege, refusal: Refusal | undefined): string {
+  return privilege === 'root'
+    ? `${mark(true)} root privileges (hooks run as root in a chroot)`
+    : `${mark(refusal === undefined)} a user namespace in which this user is root (${
+        refusal?.reason ?? 'hooks run as root in a chroot'
+      })`;
 }
 
 function mark(met: boolean): string {
@@ -30,15 +46,17 @@ function mark(met: boolean): string {
 
 function remedies(
   missing: readonly Requirement[],
-  root: boolean,
+  refusal: Refusal | undefined,
   command: string | undefined,
 ): readonly string[] {
-  if (missing.length === 0 && root) {
+  if (missing.length === 0 && refusal === undefined) {
     return ['', 'This host has what the build needs'];
   }
   return [
     '',
     ...(missing.length > 0 ? [`As root: ${command ?? 'install what is missing'}`] : []),
-    ...(root ? [] : ['Run the build as root, for example with sudo -E']),
+    ...(refusal === undefined
+      ? []
+      : [...refusal.remedy.split('\n'), 'Or run the build as root, for example with sudo -E']),
   ];
 }

@@ -23,6 +23,8 @@ import type { ContainerSettings } from '../plan/container-settings.ts';
 import { formatsOf } from '../plan/formats.ts';
 import { withElements } from '../plan/plan-build.ts';
 import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
+import type { Privilege } from '../sandbox/namespace.ts';
+import { assertNamespace } from '../sandbox/user-namespace.ts';
 import { assertBreakPoints } from './breakpoints.ts';
 import {
   assertNothingMissing,
@@ -57,7 +59,7 @@ export interface Preparation {
 /** Finds everything that the plan names. @throws Failed `config`, `usage`. */
 export async function prepareBuild(
   typed: BuildPlan,
-  options: { readonly skipBase: boolean },
+  options: { readonly skipBase: boolean; readonly privilege: Privilege },
   emit: Emit,
 ): Promise<Preparation> {
   assertBreakPoints(typed.breaks.points);
@@ -89,7 +91,11 @@ export async function prepareBuild(
     // Partitions that do not fit are refused now where the size is known now.
     fixedLayout({ plan, elements, diskConfig, container }, graph);
   }
-  const requirements = await requirementsOf(plan, elements, graph);
+  const requirements = await requirementsOf(
+    { plan, elements, diskConfig, container },
+    graph,
+    options.privilege,
+  );
   const missing = await missingRequirements(requirements, toolPath(plan.environment.PATH));
   return {
     build: { plan, elements, diskConfig, container },
@@ -167,9 +173,9 @@ export function fixedLayout(build: PreparedBuild, graph: DiskGraph): DiskPlan | 
 }
 
 async function requirementsOf(
-  plan: BuildPlan,
-  elements: readonly ResolvedElement[],
+  { plan, elements }: PreparedBuild,
   graph: DiskGraph,
+  privilege: Privilege,
 ): Promise<readonly Requirement[]> {
   const disk = writesDisk(plan, elements);
   const types = disk ? plan.image.types : treeTypes(plan);
@@ -179,6 +185,7 @@ async function requirementsOf(
       types,
       disk,
       fsTypes,
+      privilege,
       ...(plan.container.compression === undefined
         ? {}
         : { compression: plan.container.compression }),
@@ -203,13 +210,13 @@ function treeTypes(plan: BuildPlan): readonly string[] {
 }
 
 /** Refuses a host that cannot run this build. @throws Failed `host`. */
-export async function assertHostCan(preparation: Preparation, uid: number): Promise<void> {
+export async function assertHostCan(
+  preparation: Preparation,
+  host: { readonly env: Readonly<Record<string, string>>; readonly privilege: Privilege },
+): Promise<void> {
   assertNothingMissing(preparation.missing, await hostPackageFamily());
-  if (uid !== 0) {
-    throw hostError(
-      'Cannot build an image as an ordinary user: hooks run as root in a chroot',
-      'Run the same command as root, for example with sudo -E',
-    );
+  if (host.privilege === 'user-namespace') {
+    await assertNamespace(host.env);
   }
   const { tmpDir } = preparation.build.plan.work;
   const found = await stat(tmpDir).catch(() => undefined);

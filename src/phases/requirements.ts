@@ -8,6 +8,7 @@ import { configError, hostError } from '../events/failure.ts';
 import type { Compression } from '../plan/container-plan.ts';
 import { type FormatTool, formatsOf } from '../plan/formats.ts';
 import { findTool, type PackageFamily } from '../sandbox/host-tools.ts';
+import type { Privilege } from '../sandbox/namespace.ts';
 
 /** One need: any one of `tools` does; `packages` has the first one, by family of distribution. */
 export interface Requirement {
@@ -25,6 +26,7 @@ export interface Needs {
   readonly fsTypes: readonly string[];
   /** Of layers of container images, where the user chose. */
   readonly compression?: Compression;
+  readonly privilege: Privilege;
 }
 
 interface Row extends Requirement {
@@ -43,6 +45,9 @@ function usesTool({ types }: Needs, tool: FormatTool): boolean {
   return formatsOf(types).some((format) => format.tools.includes(tool));
 }
 
+/** Why a build needs `newuidmap` and `newgidmap`. */
+export const ID_TOOLS_ARE_FOR = 'to build as an ordinary user';
+
 const ROWS: readonly Row[] = [
   { tools: ['bash'], packages: same('bash'), why: 'to run hooks', when: always },
   ...['unshare', 'setpriv', 'mount', 'umount'].map((tool) => ({
@@ -54,6 +59,12 @@ const ROWS: readonly Row[] = [
     },
     why: 'to run the build in namespaces of its own',
     when: always,
+  })),
+  ...['newuidmap', 'newgidmap'].map((tool) => ({
+    tools: [tool],
+    packages: { debian: 'uidmap', redhat: 'shadow-utils', suse: 'shadow' },
+    why: ID_TOOLS_ARE_FOR,
+    when: (needs: Needs) => needs.privilege === 'user-namespace',
   })),
   ...['chroot', 'du'].map((tool) => ({
     tools: [tool],

@@ -2,11 +2,12 @@
  * Mounts of a build. We are in a private mount namespace: what is mounted here is seen by nobody
  * else and is gone with us. Unmounting matters all the same, because what comes next reads the tree.
  */
-import { access, lstat, mkdir, readFile } from 'node:fs/promises';
+import { access, chmod, lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { Failed } from '../events/failure.ts';
 import { runTool } from './process.ts';
+import { inUserNamespace } from './user-namespace.ts';
 
 /** One mount to make: `mount -t <type> -o <options> <source> <target>`, or a bind. */
 export interface Mount {
@@ -39,6 +40,45 @@ export function kernelFilesystems(root: string, ptsOptions: string): readonly Mo
   ];
 }
 
+/** The device nodes that programs expect wherever they run. Source: OCI runtime-spec, default devices. */
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+
+/**
+ * The same in a user namespace. Device nodes cannot be made there, so the target gets a /dev of its
+ * own, which its packages may change, with the host's nodes bound into it. A new sysfs would need
+ * its own network, so the host's is bound; `rbind`, because the kernel lets nobody see below what
+ * was mounted outside. Source: user_namespaces(7), mount_namespaces(7).
+ */
+export function namespaceFilesystems(root: string, ptsOptions: string): readonly Mount[] {
+  const dev = path.join(root, 'dev');
+  return [
+    { source: 'proc', target: path.join(root, 'proc'), type: 'proc' },
+    { source: 'dev', target: dev, type: 'tmpfs', options: 'mode=755,nosuid' },
+    ...DEVICES.map((name) => ({
+      source: `/dev/${name}`,
+      target: path.join(dev, name),
+      options: 'bind',
+    })),
+    {
+      source: 'devpts',
+      target: path.join(dev, 'pts'),
+      type: 'devpts',
+      // Who opens ptmx must not need the host's permission for it.
+      options: `${ptsOptions.replace(/,ptmxmode=\d+/, '')},ptmxmode=666`,
+    },
+    { source: '/sys', target: path.join(root, 'sys'), options: 'rbind,ro' },
+  ];
+}
+
+/** What a /dev has beside its nodes. */
+const DEVICE_LINKS = [
+  ['ptmx', 'pts/ptmx'],
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+] as const;
+
 /** The options of the host's own /dev/pts that a new devpts understands. Pure. */
 export function devptsOptions(mountinfo: string): string {
   const line = mountinfo.split('\n').find((row) => row.split(' ')[4] === '/dev/pts');
@@ -50,10 +90,30 @@ export function devptsOptions(mountinfo: string): string {
 /** Mounts the kernel's file systems; missing mount points are made. */
 export async function mountKernelFilesystems(root: string, context: Context): Promise<void> {
   const options = devptsOptions(await readFile('/proc/self/mountinfo', 'utf8'));
+  if (inUserNamespace()) {
+    return await mountInNamespace(root, options, context);
+  }
   for (const what of kernelFilesystems(root, options)) {
     await assertRealDirectory(root, what.target);
     await mount(what, context);
   }
+}
+
+async function mountInNamespace(root: string, options: string, context: Context): Promise<void> {
+  const dev = path.join(root, 'dev');
+  for (const what of namespaceFilesystems(root, options)) {
+    if (path.dirname(what.target) === dev && what.type === undefined) {
+      await writeFile(what.target, '');
+    } else {
+      await assertRealDirectory(root, what.target);
+    }
+    await mount(what, context);
+  }
+  for (const [name, target] of DEVICE_LINKS) {
+    await symlink(target, path.join(dev, name));
+  }
+  await mkdir(path.join(dev, 'shm'));
+  await chmod(path.join(dev, 'shm'), 0o1777);
 }
 
 /** A mount must not follow a link that the target's content put there. */
@@ -70,21 +130,48 @@ async function assertRealDirectory(root: string, target: string): Promise<void> 
   }
 }
 
-/** Mount points below a directory, deepest and newest first. Pure; paths as the kernel shows them. */
-export function mountsBelow(mountinfo: string, directory: string): readonly string[] {
+interface MountPoint {
+  readonly id: string;
+  readonly parent: string;
+  readonly point: string;
+}
+
+/** Source: proc_pid_mountinfo(5): id, parent's id, device, root, mount point. */
+function mountPointsBelow(mountinfo: string, directory: string): readonly MountPoint[] {
   const prefix = `${directory.replace(/\/+$/, '')}/`;
   return mountinfo
     .split('\n')
-    .map((line) => line.split(' ')[4])
-    .filter((point): point is string => point !== undefined)
-    .map((point) =>
-      point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
-        String.fromCharCode(Number.parseInt(octal, 8)),
-      ),
-    )
-    .filter((point) => point.startsWith(prefix))
+    .map((line) => {
+      const [id = '', parent = '', , , point = ''] = line.split(' ');
+      return { id, parent, point: unescaped(point) };
+    })
+    .filter(({ point }) => point.startsWith(prefix))
     .reverse();
 }
+
+function unescaped(point: string): string {
+  return point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+}
+
+/** Mount points below a directory, deepest and newest first. Pure; paths as the kernel shows them. */
+export function mountsBelow(mountinfo: string, directory: string): readonly string[] {
+  return mountPointsBelow(mountinfo, directory).map(({ point }) => point);
+}
+
+/**
+ * Those of `mountsBelow` that hang on no other of them: with each goes what is mounted below it. What
+ * came into a user namespace together can only go together. Source: mount_namespaces(7). Pure.
+ */
+export function topMountsBelow(mountinfo: string, directory: string): readonly string[] {
+  const found = mountPointsBelow(mountinfo, directory);
+  const ids = new Set(found.map(({ id }) => id));
+  return found.filter(({ parent }) => !ids.has(parent)).map(({ point }) => point);
+}
+
+/** Mounts on top of each other go one at a time; a hook makes one or two. */
+const MOST_ROUNDS = 20;
 
 /**
  * Unmounts everything below a directory; the directory's own mount stays.
@@ -93,8 +180,14 @@ export function mountsBelow(mountinfo: string, directory: string): readonly stri
  * afterwards is an error, because the next step would delete or archive somebody else's files.
  */
 export async function unmountBelow(directory: string, context: Context): Promise<void> {
-  for (const point of mountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory)) {
-    await runTool(['umount', '--lazy', '--no-canonicalize', point], context, { announce: false });
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const points = topMountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory);
+    if (points.length === 0) {
+      return;
+    }
+    for (const point of points) {
+      await runTool(['umount', '--lazy', '--no-canonicalize', point], context, { announce: false });
+    }
   }
   const left = mountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory);
   if (left.length > 0) {

@@ -5,18 +5,37 @@
  *
  * So however we end, SIGKILL included, the kernel ends every process of the build and takes down
  * every mount. PID 1 is a shell because Node does not reap orphans. Measured: nothing is left after
- * SIGKILL of any one of them.
+ * SIGKILL of any one of them, for an ordinary user too: the user namespace is made by the same
+ * unshare, and the parent-death signal survives it.
  */
 import type { Duplex } from 'node:stream';
 import { type Exit, signalQuietly, start } from './process.ts';
 
+/** Whose root the program is: ours, or that of a user namespace with the user's own range of ids. */
+export type Privilege = 'root' | 'user-namespace';
+
+/** Root is the user, the other ids are those of /etc/subuid. Source: unshare(1). */
+const AS_NAMESPACE_ROOT = ['--user', '--map-root-user', '--map-auto'];
+
+/** The command line that runs `program` as root in the sense of `privilege`. */
+export function privilegedArgv(
+  program: readonly [string, ...string[]],
+  privilege: Privilege,
+): [string, ...string[]] {
+  return privilege === 'root' ? [...program] : ['unshare', ...AS_NAMESPACE_ROOT, ...program];
+}
+
 /** The command line that runs `program` inside new namespaces. Source: unshare(1), setpriv(1). */
-export function namespaceArgv(program: readonly string[]): [string, ...string[]] {
+export function namespaceArgv(
+  program: readonly string[],
+  privilege: Privilege = 'root',
+): [string, ...string[]] {
   return [
     'setpriv',
     '--pdeathsig',
     'KILL',
     'unshare',
+    ...(privilege === 'root' ? [] : AS_NAMESPACE_ROOT),
     '--mount',
     '--propagation',
     'private',
@@ -51,12 +70,12 @@ export interface Contained {
  */
 export function startContained(
   program: readonly string[],
-  env: Readonly<Record<string, string>>,
+  host: { readonly env: Readonly<Record<string, string>>; readonly privilege: Privilege },
 ): Contained {
   const running = start(
     {
-      argv: namespaceArgv(program),
-      env,
+      argv: namespaceArgv(program, host.privilege),
+      env: host.env,
       output: 'terminal',
       extra: ['from-child', 'to-child'],
     },

@@ -1,10 +1,9 @@
 /** Temporary directories that are gone afterwards, however we end. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Failed, hostError } from '../events/failure.ts';
 import type { Reaper } from './reaper.ts';
-import type { Scope } from './scope.ts';
 
 /** Eight characters as `mktemp` makes them. */
 export function randomSuffix(): string {
@@ -12,20 +11,20 @@ export function randomSuffix(): string {
 }
 
 /**
- * Makes `<parent>/<prefix><random>` (mode 0755, hooks may run as another user), removed when the
- * scope ends and by the reaper if we are killed.
+ * Makes `<parent>/<prefix><random>` (mode 0755, hooks may run as another user), which the reaper
+ * removes when it is disposed of, or when we are killed.
  *
  * @throws Failed `host` when the parent cannot be written.
  */
 export async function makeWorkDir(
   location: { readonly parent: string; readonly prefix: string },
-  owner: { readonly scope: Scope; readonly reaper: Reaper },
+  reaper: Reaper,
 ): Promise<string> {
   const dir = path.join(path.resolve(location.parent), location.prefix + randomSuffix());
   if (dir.includes('\n')) {
     throw new Failed({ kind: 'usage', message: `Cannot work in a path with a newline: ${dir}` });
   }
-  await owner.reaper.guard(dir);
+  await reaper.guard(dir);
   try {
     await mkdir(dir, { mode: 0o755 });
   } catch (error) {
@@ -34,6 +33,5 @@ export async function makeWorkDir(
       'Choose another place with TMPDIR (work files) or -o (the image), or mend its permissions',
     );
   }
-  owner.scope.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
   return dir;
 }

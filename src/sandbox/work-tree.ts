@@ -9,6 +9,7 @@ import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { mount } from './mounts.ts';
 import { runTool } from './process.ts';
+import { inUserNamespace } from './user-namespace.ts';
 
 export interface WorkTreeRequest {
   readonly buildDir: string;
@@ -62,7 +63,8 @@ async function mountVolatileOverlay(
   for (const directory of [lower, upper, work]) {
     await mkdir(String(directory), { recursive: true, mode: 0o755 });
   }
-  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},volatile`;
+  const xattr = inUserNamespace() ? ',userxattr' : '';
+  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},volatile${xattr}`;
   try {
     await runTool(['mount', '-t', 'overlay', '-o', options, 'overlay', root], context, {
       announce: false,

@@ -19,9 +19,17 @@ lists_complete() {
 # Brings the target up to date and installs these packages, with what they recommend.
 install_base() {
     local mounted=() filesystem mount_point
-    for filesystem in proc sys; do
+    for filesystem in dev proc sys; do
+        # The device nodes of the bootstrap do; an ordinary user can make none.
+        if [ "$filesystem" = dev ] && [ -c "$TARGET_ROOT/dev/null" ]; then
+            continue
+        fi
         if ! mountpoint --quiet "$TARGET_ROOT/$filesystem"; then
-            mount --types "${filesystem/#sys/sysfs}" none "$TARGET_ROOT/$filesystem"
+            case $filesystem in
+            proc) mount --types proc none "$TARGET_ROOT/proc" ;;
+            # A user namespace may bind the host's, whole, and mount none of its own.
+            *) mount --rbind "/$filesystem" "$TARGET_ROOT/$filesystem" ;;
+            esac
             mounted+=("$TARGET_ROOT/$filesystem")
         fi
     done
@@ -44,6 +52,6 @@ install_base() {
 
     rm -f "$TARGET_ROOT/etc/resolv.conf"
     for mount_point in "${mounted[@]}"; do
-        umount "$mount_point"
+        umount --lazy "$mount_point"
     done
 }

@@ -11,13 +11,22 @@ import {
 
 test('engineRequirements() asks only for what the formats and file systems need', () => {
   const tools = (types: string[], disk: boolean, fsTypes: string[]): string[] =>
-    engineRequirements({ types, disk, fsTypes }).flatMap((need) => need.tools);
+    engineRequirements({ types, disk, fsTypes, privilege: 'root' }).flatMap((need) => need.tools);
   assert.ok(!tools(['tar'], false, []).includes('qemu-img'));
   assert.ok(tools(['tar'], false, []).includes('tar'));
   assert.ok(tools(['qcow2'], true, ['ext4']).includes('qemu-img'));
   assert.ok(!tools(['raw'], true, ['ext4']).includes('qemu-img'));
   assert.ok(tools(['raw'], true, ['ext4']).includes('mke2fs'));
   assert.ok(!tools(['raw'], true, ['swap']).includes('mke2fs'));
+});
+
+test('engineRequirements() asks for the id tools only where root is a namespace’s', () => {
+  const asks = (privilege: 'root' | 'user-namespace'): boolean =>
+    engineRequirements({ types: ['tar'], disk: false, fsTypes: [], privilege }).some((need) =>
+      need.tools.includes('newuidmap'),
+    );
+  assert.equal(asks('root'), false);
+  assert.equal(asks('user-namespace'), true);
 });
 
 test('parseHostTools() reads rows, and places what it cannot read', () => {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { packageFamily, toolPath } from '../../../src/sandbox/host-tools.ts';
-import { devptsOptions, mountsBelow } from '../../../src/sandbox/mounts.ts';
+import {
+  devptsOptions,
+  mountsBelow,
+  namespaceFilesystems,
+  topMountsBelow,
+} from '../../../src/sandbox/mounts.ts';
 import { memTotalKiB, wantsTmpfs } from '../../../src/sandbox/work-tree.ts';
 
 const MOUNTINFO = `22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -21,6 +26,32 @@ test('mountsBelow() lists newest first, unescaped, without the directory and its
     '/b/mnt/dev',
     '/b/mnt/proc',
   ]);
+});
+
+test('topMountsBelow() leaves out what hangs on another one', () => {
+  assert.deepEqual(topMountsBelow(MOUNTINFO, '/b/mnt'), [
+    '/b/mnt/a b',
+    '/b/mnt/dev',
+    '/b/mnt/proc',
+  ]);
+});
+
+test('namespaceFilesystems() makes no device node and mounts no sysfs', () => {
+  const mounts = namespaceFilesystems('/t', 'newinstance,gid=5,mode=620,ptmxmode=000');
+  assert.deepEqual(
+    mounts.map(({ target, type, options }) => `${target} ${type ?? options}`),
+    [
+      '/t/proc proc',
+      '/t/dev tmpfs',
+      ...['null', 'zero', 'full', 'random', 'urandom', 'tty'].map((name) => `/t/dev/${name} bind`),
+      '/t/dev/pts devpts',
+      '/t/sys rbind,ro',
+    ],
+  );
+  assert.equal(
+    mounts.find(({ type }) => type === 'devpts')?.options,
+    'newinstance,gid=5,mode=620,ptmxmode=666',
+  );
 });
 
 test('devptsOptions() takes the host’s own, or those that package scripts need', () => {

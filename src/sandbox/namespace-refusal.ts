@@ -1,0 +1,195 @@
+/**
+ * Why an ordinary user cannot be root of a user namespace here, and what the administrator does
+ * about it. Pure. Sources: user_namespaces(7), subuid(5), newuidmap(1), unshare(1), and the
+ * kernel's and distributions' switches by the names that they have in /proc/sys.
+ */
+
+/** What the host says, read after a namespace could not be made. */
+export interface NamespaceFacts {
+  /** The user's name, or the number of one without a name. */
+  readonly user: string;
+  readonly uid: number;
+  /** Text of /etc/subuid and /etc/subgid; empty when there is no such file. */
+  readonly subuid: string;
+  readonly subgid: string;
+  /** `user.max_user_namespaces`. */
+  readonly maxUserNamespaces?: number;
+  /** `kernel.unprivileged_userns_clone`, which Debian's kernels have. */
+  readonly unprivilegedClone?: number;
+  /** `kernel.apparmor_restrict_unprivileged_userns`, which Ubuntu's kernels have. */
+  readonly apparmorRestricts?: number;
+  /** /proc/self/status. */
+  readonly status: string;
+  /** What the tools said, oldest first. */
+  readonly said: readonly string[];
+}
+
+export interface Refusal {
+  /** A clause: "the user 'ann' has no range of user ids in /etc/subuid". */
+  readonly reason: string;
+  /** What to run or change, one thing per line. */
+  readonly remedy: string;
+}
+
+/** Ids that an image needs besides root's: up to 65534, "nobody". */
+export const NEEDED_IDS = 65_535;
+
+/** How many ids a range has by custom. Source: login.defs(5), `SUB_UID_COUNT`. */
+const RANGE = 65_536;
+const FIRST_RANGE = 100_000;
+
+/** Source: capability.h. */
+const CAP_SYS_ADMIN = 21n;
+
+/**
+ * Whether a set of capabilities in /proc/self/status has the one to mount with: root in a container
+ * often has not. Source: proc_pid_status(5).
+ */
+export function mayMount(status: string, set: 'CapEff' | 'CapBnd'): boolean {
+  const found = new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0';
+  return ((BigInt(`0x${found}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
+}
+
+/** The first reason that holds, the most certain ones first. */
+export function explainRefusal(facts: NamespaceFacts): Refusal {
+  return (
+    switchedOff(facts) ??
+    confined(facts) ??
+    withoutRange(facts) ??
+    oldTools(facts) ??
+    unknown(facts)
+  );
+}
+
+function switchedOff(facts: NamespaceFacts): Refusal | undefined {
+  const { maxUserNamespaces, unprivilegedClone, apparmorRestricts } = facts;
+  if (maxUserNamespaces === 0 || facts.said.some((line) => /No space left on device/.test(line))) {
+    return bySwitch('user.max_user_namespaces', maxUserNamespaces ?? 0, 15_000);
+  }
+  if (unprivilegedClone === 0) {
+    return bySwitch('kernel.unprivileged_userns_clone', 0, 1);
+  }
+  return apparmorRestricts === 1
+    ? bySwitch('kernel.apparmor_restrict_unprivileged_userns', 1, 0)
+    : undefined;
+}
+
+function bySwitch(name: string, is: number, wanted: number): Refusal {
+  return {
+    reason: `the kernel's setting ${name} is ${is}`,
+    remedy: [
+      `As root: sysctl -w ${name}=${wanted}`,
+      `And for the next boot: echo '${name} = ${wanted}' > /etc/sysctl.d/60-dibkit.conf`,
+    ].join('\n'),
+  };
+}
+
+const UNMAPPED = /write to [ug]id_map failed: Operation not permitted/;
+
+/** What a container does to its processes. */
+function confined(facts: NamespaceFacts): Refusal | undefined {
+  if (/^NoNewPrivs:\s*1$/m.test(facts.status)) {
+    return {
+      reason: 'this process may gain no privileges (no_new_privs), so newuidmap cannot work',
+      remedy:
+        'Start the container without --security-opt no-new-privileges (Kubernetes: allowPrivilegeEscalation: true)',
+    };
+  }
+  if (!mayMount(facts.status, 'CapBnd') && facts.said.some((line) => UNMAPPED.test(line))) {
+    return {
+      reason: 'the container that we are in takes away what a setuid newuidmap needs',
+      remedy: [
+        "In the container's image, as root: chmod u-s /usr/bin/newuidmap /usr/bin/newgidmap",
+        'and setcap cap_setuid+ep /usr/bin/newuidmap and setcap cap_setgid+ep /usr/bin/newgidmap',
+        'Or start the container with --cap-add SYS_ADMIN, or with --privileged',
+      ].join('\n'),
+    };
+  }
+  const denied = facts.said.some((line) => /unshare failed: Operation not permitted/.test(line));
+  if (denied && /^Seccomp:\s*2$/m.test(facts.status)) {
+    return {
+      reason: 'the container that we are in forbids user namespaces (seccomp)',
+      remedy:
+        'Start the container with --security-opt seccomp=unconfined --security-opt systempaths=unconfined, or with --privileged',
+    };
+  }
+  return facts.said.some((line) => /mount \/proc failed/.test(line))
+    ? {
+        reason: 'the container that we are in hides parts of /proc, so none can be mounted',
+        remedy:
+          'Start the container with --security-opt systempaths=unconfined (podman: unmask=ALL), or with --privileged',
+      }
+    : undefined;
+}
+
+/** A host where ids come from elsewhere (sssd) has none in the files; then no namespace failed for this. */
+function withoutRange(facts: NamespaceFacts): Refusal | undefined {
+  const files = [
+    { file: '/etc/subuid', text: facts.subuid, what: 'user' },
+    { file: '/etc/subgid', text: facts.subgid, what: 'group' },
+  ];
+  const short = files.find(({ text }) => idsOf(facts, text) < NEEDED_IDS);
+  if (short === undefined) {
+    return undefined;
+  }
+  const count = idsOf(facts, short.text);
+  const first = Math.max(...files.map(({ text }) => freeRange(text)));
+  const missing = files.filter(({ text }) => idsOf(facts, text) < NEEDED_IDS);
+  const flags = missing.map(({ file }) => `--add-${file.slice('/etc/'.length)}s`);
+  const range = `${first}-${first + RANGE - 1}`;
+  return {
+    reason:
+      count === 0
+        ? `the user '${facts.user}' has no range of ${short.what} ids in ${short.file}`
+        : `the user '${facts.user}' has ${count} ${short.what} ids in ${short.file}, and an image needs ${NEEDED_IDS}`,
+    remedy: [
+      `As root: usermod ${flags.map((flag) => `${flag} ${range}`).join(' ')} ${facts.user}`,
+      `That is the line '${facts.user}:${first}:${RANGE}' in ${missing.map(({ file }) => file).join(' and ')}`,
+    ].join('\n'),
+  };
+}
+
+interface IdRange {
+  readonly owner: string;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** `owner:first:count` lines; the owner is a name or a number. Source: subuid(5). */
+function rangesOf(text: string): readonly IdRange[] {
+  return text.split('\n').flatMap((line) => {
+    const [owner = '', first, count] = line.trim().split(':');
+    return owner === '' || owner.startsWith('#')
+      ? []
+      : [{ owner, first: Number(first) || 0, count: Number(count) || 0 }];
+  });
+}
+
+function idsOf({ user, uid }: NamespaceFacts, text: string): number {
+  return rangesOf(text)
+    .filter(({ owner }) => owner === user || owner === String(uid))
+    .reduce((sum, { count }) => sum + count, 0);
+}
+
+/** The first id of a range that nobody has, on the customary grid. */
+function freeRange(text: string): number {
+  const end = Math.max(FIRST_RANGE, ...rangesOf(text).map(({ first, count }) => first + count));
+  return FIRST_RANGE + Math.ceil((end - FIRST_RANGE) / RANGE) * RANGE;
+}
+
+function oldTools(facts: NamespaceFacts): Refusal | undefined {
+  return facts.said.some((line) => /unrecognized option '--map-auto'/.test(line))
+    ? {
+        reason: 'its unshare is too old: it lacks --map-auto',
+        remedy: 'Install util-linux 2.38 or later',
+      }
+    : undefined;
+}
+
+function unknown(facts: NamespaceFacts): Refusal {
+  const last = facts.said.filter((line) => line.trim() !== '').at(-1);
+  return {
+    reason: last === undefined ? 'the kernel refuses it' : `the host refuses it: ${last.trim()}`,
+    remedy: 'See what unshare --user --map-root-user --map-auto --mount --pid --fork true says',
+  };
+}

@@ -1,0 +1,217 @@
+/** An ordinary user builds the images that root builds, or is told what the administrator must do. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmod, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { asOrdinaryUser, FIRST_ID, USER, type UserOptions } from '../rig/ordinary-user.ts';
+import { openPhone } from '../rig/phone.ts';
+import { hook, openRig, type Rig, type Started } from '../rig/rig.ts';
+
+/** Owners, modes and device nodes: what is different for somebody who is not root. */
+const OWNERS = {
+  'root.d/20-owners': hook(
+    [
+      'sudo install -d -o 33 -g 33 -m 0700 "$TARGET_ROOT/srv/www"',
+      "sudo -n -u '#33' -g '#33' touch \"$TARGET_ROOT/srv/www/page\"",
+      'sudo chown 65534:65534 "$TARGET_ROOT/srv/www/page"',
+      'sudo mkdir -p "$TARGET_ROOT/usr/local/bin"',
+      'sudo install -m 4755 "$TARGET_ROOT/bin/busybox" "$TARGET_ROOT/usr/local/bin/setuid"',
+    ].join('\n'),
+  ),
+  'install.d/20-devices': hook(
+    [
+      'mkdir -p /srv/mail',
+      'chown 8:12 /srv/mail',
+      'echo gone >/dev/null',
+      'head -c 4 /dev/urandom >/srv/mail/noise; rm /srv/mail/noise',
+      'test -c /dev/zero; test -d /dev/pts; test -e /dev/ptmx; test -r /proc/self/stat; test -d /sys/kernel',
+    ].join('\n'),
+  ),
+};
+
+const ARGS = ['-n', '-t', 'tar,raw,qcow2', '-o', 'image', 'tiny', 'owners'];
+
+/** Names with type, mode and owner, as tar has them. */
+function treeOf(rig: Rig): readonly string[] {
+  const list = ['--numeric-owner', '-tvf', path.join(rig.out, 'image.tar')];
+  return execFileSync('tar', list, { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => line.split(/\s+/))
+    .map(([mode, owner, , , , ...name]) => [mode, owner, ...name].join(' '));
+}
+
+function inode(rig: Rig, file: string): string {
+  const image = path.join(rig.out, 'image.raw');
+  return execFileSync('debugfs', ['-R', `stat ${file}`, image], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+}
+
+async function imageOf(user: boolean): Promise<{ readonly tree: readonly string[] }> {
+  await using rig = await openRig();
+  await rig.element('owners', OWNERS);
+  // Hooks that become another user must get to the tree.
+  await chmod(rig.dir, 0o755);
+  const result = await rig.run('disk-image-create', ARGS, user ? await asOrdinaryUser(rig) : {});
+  assert.equal(result.status, 0, result.stdout + result.stderr);
+  if (user) {
+    await assertHers(rig);
+    assert.match(inode(rig, '/srv/www'), /Mode: {2}0700[\s\S]*User: {4}33 {3}Group: {4}33/);
+    assert.match(inode(rig, '/srv/www/page'), /User: 65534 {3}Group: 65534/);
+    assert.match(
+      inode(rig, '/usr/local/bin/setuid'),
+      /Mode: {2}04755[\s\S]*User: {5}0 {3}Group: {5}0/,
+    );
+    assert.match(inode(rig, '/srv/mail'), /User: {5}8 {3}Group: {4}12/);
+    execFileSync('qemu-img', ['compare', '-q', 'image.qcow2', 'image.raw'], { cwd: rig.out });
+    execFileSync('e2fsck', ['-f', '-n', path.join(rig.out, 'image.raw')], { stdio: 'ignore' });
+  }
+  await rig.assertNothingLeaked();
+  return { tree: treeOf(rig) };
+}
+
+/** On the host everything that was made belongs to the user. */
+async function assertHers(rig: Rig): Promise<void> {
+  const names = await readdir(rig.out);
+  assert.deepEqual(names.sort(), ['image.qcow2', 'image.raw', 'image.tar']);
+  for (const name of names) {
+    const { uid, gid } = await stat(path.join(rig.out, name));
+    assert.deepEqual({ name, uid, gid }, { name, uid: USER.uid, gid: USER.uid });
+  }
+}
+
+test("an ordinary user's image has the owners and modes that root's has", async () => {
+  const hers = await imageOf(true);
+  const roots = await imageOf(false);
+  assert.deepEqual(hers.tree, roots.tree);
+  assert.ok(hers.tree.some((line) => /^drwx------ 33\/33 .*srv\/www\/$/.test(line)));
+});
+
+for (const victim of ['process', 'group'] as const) {
+  test(`SIGKILL of the ${victim} leaves nothing of an ordinary user's build`, async () => {
+    await using phone = await openPhone();
+    await using rig = await openRig();
+    await rig.element('owners', OWNERS);
+    await rig.element('caller', { 'install.d/50-call': phone.hook('install') });
+    const user = await asOrdinaryUser(rig);
+    // On disk, where the files of the image's users are files of the host.
+    const args = ['--no-tmpfs', ...ARGS, 'caller'];
+    const started = rig.start('disk-image-create', args, user);
+    await whileRunning(phone.next('install'), started);
+    const [build = ''] = (await readdir(rig.tmp)).filter((name) => name.startsWith('dib_build.'));
+    const www = execFileSync('find', [path.join(rig.tmp, build), '-uid', String(FIRST_ID + 32)]);
+    assert.match(www.toString(), /srv\/www/);
+    process.kill(victim === 'group' ? -started.pid : started.pid, 'SIGKILL');
+    assert.equal((await started.exit).signal, 'SIGKILL');
+    await rig.assertNothingLeaked();
+    assert.deepEqual(await rig.outputs(), []);
+  });
+}
+
+/** Resolves with what is waited for, or fails with what the command said when it ended before. */
+async function whileRunning<T>(wanted: Promise<T>, started: Started): Promise<T> {
+  const ended = started.exit.then(({ stdout, stderr }) => {
+    throw new Error(`The build ended too early\n${stdout}${stderr}`);
+  });
+  ended.catch(() => {});
+  return Promise.race([wanted, ended]);
+}
+
+/**
+ * Her process goes into a user namespace in which all users are who they are, and no more can be
+ * made. Root outside writes its map; the process keeps its number. The second shell is root in
+ * there, which the first, started before there was a map, is not.
+ */
+const IN_A_NAMESPACE_WITHOUT_NAMESPACES = `
+mkfifo "$work/made" "$work/mapped"
+{
+    read -r _ <"$work/made"
+    echo '0 0 65536' >/proc/$$/uid_map
+    echo '0 0 65536' >/proc/$$/gid_map
+    echo >"$work/mapped"
+} &
+exec unshare --user sh -c '
+    echo >"$1/made"
+    read -r _ <"$1/mapped"
+    rm "$1/made" "$1/mapped"
+    shift
+    exec sh -c "$0" "$@"
+' '
+    echo 0 >/proc/sys/user/max_user_namespaces
+    exec setpriv --reuid "$0" --regid "$0" --clear-groups -- "$@"
+' "$work" "$user" "$work/node" "$command" "$@"
+`;
+
+interface Refused {
+  readonly claim: string;
+  readonly user: UserOptions;
+  readonly says: readonly RegExp[];
+}
+
+const REFUSED: readonly Refused[] = [
+  {
+    claim: 'without ids of her own: the line for /etc/subuid and the command that writes it',
+    user: { ids: 0 },
+    says: [
+      /has no range of user ids in \/etc\/subuid/,
+      /usermod --add-subuids \d+-\d+ --add-subgids \d+-\d+ ordinary/,
+      /'ordinary:\d+:65536' in \/etc\/subuid and \/etc\/subgid/,
+    ],
+  },
+  {
+    claim: 'with too few ids: how many she has and how many it takes',
+    user: { ids: 1000 },
+    says: [/has 1000 user ids in \/etc\/subuid, and an image needs 65535/, /usermod --add-subuids/],
+  },
+  {
+    claim: 'where user namespaces are switched off: the setting and the sysctl that changes it',
+    user: { before: IN_A_NAMESPACE_WITHOUT_NAMESPACES },
+    says: [/user\.max_user_namespaces/, /sysctl -w user\.max_user_namespaces=15000/],
+  },
+  {
+    claim: 'where newuidmap is not installed: its package',
+    user: { hidden: ['newuidmap', 'newgidmap'] },
+    says: [/newuidmap/, /uidmap/],
+  },
+];
+
+for (const { claim, user, says } of REFUSED) {
+  test(`an ordinary user is told, ${claim}`, async () => {
+    await using rig = await openRig();
+    const through = await asOrdinaryUser(rig, user);
+    const build = await rig.run('disk-image-create', ['-n', 'tiny'], through);
+    const doctor = await rig.run('dibkit', ['doctor', '-n', 'tiny'], through);
+    assert.deepEqual([build.status, doctor.status], [3, 3], build.stderr + doctor.stdout);
+    for (const pattern of says) {
+      assert.match(build.stderr, pattern);
+      assert.match(doctor.stdout, pattern);
+    }
+    assert.ok(!build.events.some(({ kind }) => kind === 'phase-start'), 'work had started');
+    assert.deepEqual(await rig.outputs(), []);
+  });
+}
+
+test('an ordinary user builds in a container: overlay root, no loop devices, read-only home', async () => {
+  await using rig = await openRig();
+  await rig.element('owners', OWNERS);
+  const user = await asOrdinaryUser(rig, { container: true });
+  const homeless = await rig.run('disk-image-create', ARGS, {
+    ...user,
+    env: { ...user.env, DIB_IMAGE_CACHE: undefined },
+  });
+  assert.equal(homeless.status, 3, homeless.stdout + homeless.stderr);
+  assert.match(homeless.stderr, /cache directory[\s\S]*--image-cache/);
+  const result = await rig.run('disk-image-create', ['--no-tmpfs', ...ARGS], user);
+  assert.equal(result.status, 0, result.stdout + result.stderr);
+  await assertHers(rig);
+  const said = result.events.flatMap((event) =>
+    event.kind === 'message' && event.level === 'warning' ? [event.text] : [],
+  );
+  assert.deepEqual(
+    said.filter((text) => /plain directory/.test(text)).length,
+    1,
+    `it should say once that it does without an overlay: ${said.join('; ')}`,
+  );
+});
