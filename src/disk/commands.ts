@@ -150,14 +150,27 @@ function fatVolumeId({ uuid }: FileSystemLayout): string {
   return uuid.slice(0, 8);
 }
 
+/** Makes directories in a FAT file system, outer ones first; paths begin with a slash. */
+export function mmdArgv(fs: FileSystemLayout, file: string, directories: readonly string[]): Argv {
+  return ['mmd', '-i', fatImage(fs, file), '--', ...directories.map((one) => `::${one}`)];
+}
+
 /**
- * Copies directory entries into a FAT file system, with their times, without questions. Not in batch
- * mode (`-b`): mtools 4.0.32 then fails with "size too big". Source: systemd pull request 25522;
- * measured.
+ * Copies files into a directory of a FAT file system, with their times, without questions. Not in
+ * batch mode (`-b`): mtools 4.0.32 then fails with "size too big". Source: systemd pull request
+ * 25522; measured.
  */
-export function mcopyArgv(fs: FileSystemLayout, file: string, entries: readonly string[]): Argv {
-  const image = `${file}@@${fs.offsetBytes}`;
-  return ['mcopy', '-i', image, '-s', '-m', '-Q', '-o', '--', ...entries, '::/'];
+export function mcopyArgv(
+  fs: FileSystemLayout,
+  file: string,
+  copy: { readonly files: readonly string[]; readonly into: string },
+): Argv {
+  const image = fatImage(fs, file);
+  return ['mcopy', '-i', image, '-s', '-m', '-Q', '-o', '--', ...copy.files, `::${copy.into}`];
+}
+
+function fatImage(fs: FileSystemLayout, file: string): string {
+  return `${file}@@${fs.offsetBytes}`;
 }
 
 /** mkswap knows no offset (util-linux 2.38), so it writes to a file of its own. */

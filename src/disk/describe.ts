@@ -1,17 +1,16 @@
 /**
  * What hooks may know about the disk before it exists.
  */
+import type { Identifiers } from '../plan/identifiers.ts';
 import type { TableLabel } from './config.ts';
 import type { DiskGraph } from './graph.ts';
-import { fileSystemUuid, type Identifiers } from './identifiers.ts';
+import { fileSystemUuid } from './identifiers.ts';
 
 export interface DiskDescription {
   readonly rootLabel: string;
   readonly rootFsType: string;
-  readonly rootUuid: string;
   /** Empty when there is no file system at `/boot`. */
   readonly bootLabel: string;
-  readonly bootUuid: string;
   /** In the order of the configuration. */
   readonly mountPoints: readonly string[];
   /** Of the disk that holds the root file system. */
@@ -19,17 +18,33 @@ export interface DiskDescription {
 }
 
 /** The description of a graph. Compat. Source: dib-contract, "getval". */
-export function describeDisk(graph: DiskGraph, identifiers: Identifiers): DiskDescription {
+export function describeDisk(graph: DiskGraph): DiskDescription {
   const { root } = graph;
-  const boot = graph.fileSystems.find((spec) => spec.mountPoint === '/boot');
   const table = graph.tables.find((one) => one.partitions.some(({ name }) => name === root.base));
   return {
     rootLabel: root.label,
     rootFsType: root.type,
-    rootUuid: fileSystemUuid(root, identifiers),
-    bootLabel: boot?.label ?? '',
-    bootUuid: boot === undefined ? '' : fileSystemUuid(boot, identifiers),
+    bootLabel: bootOf(graph)?.label ?? '',
     mountPoints: graph.mountPoints,
     diskLabel: table?.label ?? 'none',
   };
+}
+
+/** The UUIDs of the root file system and of the one at `/boot`, empty where there is none. */
+export interface DiskUuids {
+  readonly rootUuid: string;
+  readonly bootUuid: string;
+}
+
+/** Known once the root phases are done: identifiers depend on what these were given. */
+export function diskUuids(graph: DiskGraph, identifiers: Identifiers): DiskUuids {
+  const boot = bootOf(graph);
+  return {
+    rootUuid: fileSystemUuid(graph.root, identifiers),
+    bootUuid: boot === undefined ? '' : fileSystemUuid(boot, identifiers),
+  };
+}
+
+function bootOf(graph: DiskGraph): DiskGraph['root'] | undefined {
+  return graph.fileSystems.find((spec) => spec.mountPoint === '/boot');
 }

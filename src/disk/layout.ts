@@ -3,12 +3,13 @@
  * that `write.ts` does follows from the plan.
  */
 
+import type { Identifiers } from '../plan/identifiers.ts';
 import { Problems } from '../plan/problems.ts';
 import type { ImageNode, TableLabel } from './config.ts';
 import { type FileSystemSpec, fileSystemType } from './file-systems.ts';
 import { fstabText } from './fstab.ts';
 import { assertTreeMode, type DiskGraph } from './graph.ts';
-import { fileSystemUuid, type Identifiers } from './identifiers.ts';
+import { fileSystemUuid } from './identifiers.ts';
 import { type PartitionLayout, placePartitions } from './place-partitions.ts';
 import { fitJournal, KIB, MIB, roundUp } from './sizes.ts';
 import { ESP_TYPE } from './table-labels.ts';

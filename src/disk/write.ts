@@ -1,7 +1,7 @@
 /**
  * Writes a planned disk into plain files: no loop device, no device-mapper, no mount of the image.
  */
-import { lstat, open, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { lstat, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { configError, Failed, hostError } from '../events/failure.ts';
@@ -9,7 +9,6 @@ import { runTool } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { BOOT_DIRECTORIES, type BootImages, type ByteWrite, bootCodeWrites } from './boot-code.ts';
 import {
-  mcopyArgv,
   mke2fsArgv,
   mkfsVfatArgv,
   mkswapArgv,
@@ -18,9 +17,11 @@ import {
   sfdiskScript,
 } from './commands.ts';
 import { fileSystemType } from './file-systems.ts';
+import { clampTimes, fatCommands, listTree } from './fill-fat.ts';
 import type { DiskPlan, FileSystemLayout, ImageLayout } from './layout.ts';
 import { MKE2FS_CONFIG } from './mke2fs-config.ts';
 import { MIB } from './sizes.ts';
+import { stampExt } from './stamp-ext.ts';
 import { makeMountPoints, openSubtree } from './subtree.ts';
 
 export interface DiskTarget {
@@ -162,6 +163,9 @@ async function writeExt(
   if ((mode & 0o7777) !== 0o755) {
     await runTool(rootModeArgv(fs, file, mode), context, { env, announce: false });
   }
+  if (target.sourceDateEpoch !== undefined) {
+    await stampExt(file, fs.offsetBytes, target.sourceDateEpoch);
+  }
 }
 
 async function writeFat(
@@ -172,10 +176,14 @@ async function writeFat(
   const file = fileOf(fs.image, target);
   const hint = 'Install dosfstools and mtools';
   await runTool(mkfsVfatArgv(fs, file), context, { env, hint, announce: false });
-  const names = subtree === undefined ? [] : (await readdir(subtree)).toSorted();
-  if (subtree !== undefined && names.length > 0) {
-    const entries = names.map((name) => path.join(subtree, name));
-    await runTool(mcopyArgv(fs, file, entries), context, { env, hint }).catch((error: unknown) => {
+  if (subtree === undefined) {
+    return;
+  }
+  if (target.sourceDateEpoch !== undefined) {
+    await clampTimes(subtree, target.sourceDateEpoch);
+  }
+  for (const argv of fatCommands(fs, file, await listTree(subtree))) {
+    await runTool(argv, context, { env, hint }).catch((error: unknown) => {
       throw explained(error, fs);
     });
   }

@@ -4,12 +4,19 @@ import type { ImagePlan } from '../plan/build-plan.ts';
 /**
  * Archives a tree to standard output: numeric owners, all extended attributes, names in a fixed
  * order. Nothing is mounted in the tree any more, so nothing needs to be left out of it.
+ *
+ * Times later than `sourceDate` become that; the others and the process number, which GNU tar also
+ * writes, differ from build to build. Source: GNU tar manual, "Reproducibility".
  */
-export function tarArgv(tree: string): readonly [string, ...string[]] {
+export function tarArgv(tree: string, sourceDate: number): readonly [string, ...string[]] {
   return [
     'tar',
     '-C',
     tree,
+    '--format=posix',
+    '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
+    `--mtime=@${sourceDate}`,
+    '--clamp-mtime',
     '--numeric-owner',
     '--sort=name',
     '--xattrs',

@@ -123,7 +123,10 @@ function openStream(of: StreamSource, request: OutputRequest, context: Context):
   if (of === 'archive') {
     const stop = new AbortController();
     const signal = AbortSignal.any([context.signal, stop.signal]);
-    const { output, done } = startTool(tarArgv(request.tree), { ...context, signal });
+    const { output, done } = startTool(tarArgv(request.tree, request.sourceDate), {
+      ...context,
+      signal,
+    });
     return {
       bytes: output,
       done,

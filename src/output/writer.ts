@@ -1,6 +1,7 @@
 /** What the writer of a format is given, and the three ways in which one works. */
 import type { Context } from '../events/event.ts';
 import type { ImagePlan } from '../plan/build-plan.ts';
+import type { Identifiers } from '../plan/identifiers.ts';
 import type { ContainerImage } from './container-image.ts';
 
 export interface Source {
@@ -13,6 +14,9 @@ export interface Source {
   readonly rawDisk?: string;
   /** A directory of ours on the file system of the images. */
   readonly staging: string;
+  /** Seconds since 1970: no time stamp in an image is later. */
+  readonly sourceDate: number;
+  readonly identifiers: Identifiers;
 }
 
 export type Argv = readonly [string, ...string[]];

@@ -23,17 +23,16 @@ export function containerSettings(build: PreparedBuild): ContainerSettings {
 /** The image of the finished tree, in one layer. */
 export function containerImageOf(
   build: PreparedBuild,
-  tree: { readonly directory: string; readonly hasDisk: boolean },
+  tree: { readonly directory: string; readonly hasDisk: boolean; readonly epoch: number },
 ): ContainerImage {
   const { plan } = build;
   const { name, compression } = plan.container;
-  const epoch = Number(plan.environment.SOURCE_DATE_EPOCH || Number.NaN);
   return {
     name,
     settings: containerSettings(build),
     platform: platformOf(plan.arch),
     ...(compression === undefined ? {} : { compression }),
-    ...(Number.isInteger(epoch) ? { epoch } : {}),
+    epoch: tree.epoch,
     layers: [
       {
         directory: tree.directory,

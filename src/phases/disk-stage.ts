@@ -1,15 +1,15 @@
 /** The disk of a build: what hooks may know of it early, its size, and at the end its file. */
-import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { describeDisk } from '../disk/describe.ts';
 import type { DiskGraph } from '../disk/graph.ts';
-import { type Identifiers, identifiersFrom } from '../disk/identifiers.ts';
 import { type DiskPlan, planDisk } from '../disk/layout.ts';
+import { measureTree } from '../disk/measure.ts';
 import { type ImageSize, imageSizeKiB } from '../disk/sizes.ts';
 import { writeDisk } from '../disk/write.ts';
 import type { Context } from '../events/event.ts';
+import type { Identifiers } from '../plan/identifiers.ts';
 import { runTool } from '../sandbox/process.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
 import type { PreparedBuild } from './prepare.ts';
@@ -18,12 +18,6 @@ export interface DiskStage {
   readonly build: PreparedBuild;
   readonly graph: DiskGraph;
   readonly paths: BuildPaths;
-  readonly identifiers: Identifiers;
-}
-
-/** Identifiers of a disk that nobody has seen before. */
-export function freshIdentifiers(): Identifiers {
-  return identifiersFrom(randomUUID());
 }
 
 /**
@@ -31,10 +25,10 @@ export function freshIdentifiers(): Identifiers {
  * (compat), and returns what hooks are told.
  */
 export async function openDiskStage(stage: DiskStage): Promise<DiskVariables> {
-  const { build, graph, paths, identifiers } = stage;
+  const { build, graph, paths } = stage;
   const directory = path.join(paths.buildDir, 'block-device');
   const paramsFile = path.join(directory, 'params.yaml');
-  const described = describeDisk(graph, identifiers);
+  const described = describeDisk(graph);
   await mkdir(directory);
   await writeFile(path.join(directory, 'config.yaml'), build.diskConfig.text);
   const params = {
@@ -58,9 +52,8 @@ export async function measureDisk(stage: DiskStage, context: Context): Promise<I
     text: 'Calculating image size (this may take a minute)...',
   });
   const { targetRoot } = stage.paths;
-  const printed = await runTool(['du', '-s', '-k', '-x', targetRoot], context, { announce: false });
   const size = imageSizeKiB({
-    usedKiB: Number.parseInt(printed, 10),
+    usedKiB: await measureTree(targetRoot, context),
     request: plan.disk,
     rootFsType: stage.graph.root.type,
     efi: stage.build.elements.some((element) => element.name === 'block-device-efi'),
@@ -94,12 +87,12 @@ async function reportUsage(stage: DiskStage, context: Context): Promise<void> {
 }
 
 /** The layout for that size. @throws Failed `config`, `host`. */
-export function layOutDisk(stage: DiskStage, size: ImageSize): DiskPlan {
+export function layOutDisk(stage: DiskStage, size: ImageSize, identifiers: Identifiers): DiskPlan {
   const { blockSize } = stage.build.plan.disk;
   return planDisk(stage.graph, {
     imageSizeKiB: size.sizeKiB,
     rootMkfsOptions: size.mkfsOptions,
-    identifiers: stage.identifiers,
+    identifiers,
     ...(blockSize === undefined ? {} : { sectorBytes: blockSize }),
   });
 }
@@ -115,14 +108,23 @@ export async function writeFstab(plan: DiskPlan, targetRoot: string): Promise<vo
 export async function writeDiskFile(
   stage: DiskStage,
   plan: DiskPlan,
-  work: { readonly directory: string; readonly context: Context },
+  work: {
+    readonly directory: string;
+    readonly sourceDateEpoch: number;
+    readonly context: Context;
+  },
 ): Promise<string> {
   const files = new Map(
     plan.images.map((image) => [image.name, path.join(work.directory, `${image.name}.raw`)]),
   );
   await writeDisk(
     plan,
-    { tree: stage.paths.targetRoot, files, workDir: stage.paths.imageDir },
+    {
+      tree: stage.paths.targetRoot,
+      files,
+      workDir: stage.paths.imageDir,
+      sourceDateEpoch: work.sourceDateEpoch,
+    },
     work.context,
   );
   const [first] = plan.images;

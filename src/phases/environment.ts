@@ -24,12 +24,18 @@ export interface DiskVariables {
   readonly rootLabel: string;
   readonly rootFsType: string;
   readonly bootLabel: string;
-  readonly rootUuid: string;
-  readonly bootUuid: string;
   readonly mountPoints: readonly string[];
   readonly paramsFile: string;
-  /** KiB; known when the root phases are done. */
-  readonly imageSizeKiB?: number;
+  /** Known when the root phases are done. */
+  readonly settled?: SettledDisk;
+}
+
+/** What depends on the tree, or on what it was made from. */
+export interface SettledDisk {
+  readonly imageSizeKiB: number;
+  readonly rootUuid: string;
+  /** Empty when there is no file system at `/boot`. */
+  readonly bootUuid: string;
 }
 
 export interface EnvironmentRequest {
@@ -139,18 +145,20 @@ function engineVariables(request: EnvironmentRequest, phase: Phase): Environment
     DIB_ROOT_FSTYPE: disk.rootFsType,
     DIB_BOOT_LABEL: disk.bootLabel,
     DIB_MOUNTPOINTS: disk.mountPoints.join('|'),
-    DIB_ROOT_UUID: disk.rootUuid,
-    DIB_BOOT_UUID: disk.bootUuid,
     DIB_DISK_MODE: 'tree',
     DIB_FAILURE_FILE: failureNote(paths, phase).seenByHooks,
     ...(phase.targetRoot ? { TARGET_ROOT: paths.targetRoot } : {}),
-    ...sizeVariable(disk, phase),
+    ...settledVariables(disk, phase),
   };
 }
 
-/** The unit changes to KiB once the size is known (compat). */
-function sizeVariable(disk: DiskVariables, phase: Phase): Environment {
-  return phase.stage === 'disk' && disk.imageSizeKiB !== undefined
-    ? { DIB_IMAGE_SIZE: String(disk.imageSizeKiB) }
+/** The unit of the size changes to KiB once it is known (compat). */
+function settledVariables({ settled }: DiskVariables, phase: Phase): Environment {
+  return phase.stage === 'disk' && settled !== undefined
+    ? {
+        DIB_IMAGE_SIZE: String(settled.imageSizeKiB),
+        DIB_ROOT_UUID: settled.rootUuid,
+        DIB_BOOT_UUID: settled.bootUuid,
+      }
     : {};
 }

@@ -6,6 +6,7 @@
  */
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { diskUuids } from '../disk/describe.ts';
 import type { DiskPlan } from '../disk/layout.ts';
 import { assembleHooks } from '../elements/assemble.ts';
 import { elementVariables } from '../elements/element-variables.ts';
@@ -21,7 +22,6 @@ import type { Terminal } from './breakpoints.ts';
 import { containerImageOf, loadContainer, wantsContainer } from './container-stage.ts';
 import {
   type DiskStage,
-  freshIdentifiers,
   layOutDisk,
   measureDisk,
   openDiskStage,
@@ -29,6 +29,7 @@ import {
   writeFstab,
 } from './disk-stage.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
+import { type ImageIdentity, identityOf, openSourceDate } from './image-identity.ts';
 import { graphOf, planTree, writesDisk } from './prepare.ts';
 import type { EngineOrder } from './protocol.ts';
 import { runPhase } from './run-phase.ts';
@@ -47,9 +48,10 @@ export async function runBuild(order: EngineOrder, engine: Engine): Promise<void
   const tree = await planTree(build.plan, build.elements);
   // What could be warned of was warned of before we were started.
   const graph = graphOf(build, () => {});
-  const stage: DiskStage = { build, graph, paths, identifiers: freshIdentifiers() };
+  const stage: DiskStage = { build, graph, paths };
   context.emit({ kind: 'message', level: 'info', text: build.diskConfig.message });
   await putHooks(tree, paths, context);
+  await openSourceDate(build.plan, paths.hooksDir);
   const variables = await openDiskStage(stage);
   const run: Run = { order, engine, tree, paths };
 
@@ -57,14 +59,21 @@ export async function runBuild(order: EngineOrder, engine: Engine): Promise<void
   await closeTree(run);
 
   const size = await measureDisk(stage, context);
+  const identity = await identityOf(build, tree, paths);
   // `-t tar` of a tree needs no disk that it fits on.
-  const disk = writesDisk(build.plan, build.elements) ? layOutDisk(stage, size) : undefined;
+  const disk = writesDisk(build.plan, build.elements)
+    ? layOutDisk(stage, size, identity.identifiers)
+    : undefined;
   if (disk !== undefined) {
     await writeFstab(disk, paths.targetRoot);
   }
-  await runPhases('disk', run, { ...variables, imageSizeKiB: size.sizeKiB });
+  const settled = {
+    imageSizeKiB: size.sizeKiB,
+    ...diskUuids(graph, identity.identifiers),
+  };
+  await runPhases('disk', run, { ...variables, settled });
   await closeTree(run);
-  await writeImages(run, stage, disk);
+  await writeImages(run, { stage, disk, identity });
   await loadContainer(build, context);
 }
 
@@ -125,7 +134,13 @@ async function closeTree(run: Run): Promise<void> {
   await rmdir(path.join(targetRoot, 'lost+found')).catch(() => {});
 }
 
-async function writeImages(run: Run, stage: DiskStage, disk: DiskPlan | undefined): Promise<void> {
+interface Image {
+  readonly stage: DiskStage;
+  readonly disk: DiskPlan | undefined;
+  readonly identity: ImageIdentity;
+}
+
+async function writeImages(run: Run, { stage, disk, identity }: Image): Promise<void> {
   const { build } = run.order;
   const { plan } = build;
   const { context } = run.engine;
@@ -139,15 +154,24 @@ async function writeImages(run: Run, stage: DiskStage, disk: DiskPlan | undefine
     disk === undefined
       ? undefined
       : await inStep({ step: 'disk', detail: 'Writing the disk from the tree' }, context, () =>
-          writeDiskFile(stage, disk, { directory, context }),
+          writeDiskFile(stage, disk, {
+            directory,
+            sourceDateEpoch: identity.sourceDate,
+            context,
+          }),
         );
-  const tree = { directory: run.paths.targetRoot, hasDisk: disk !== undefined };
+  const tree = {
+    directory: run.paths.targetRoot,
+    hasDisk: disk !== undefined,
+    epoch: identity.sourceDate,
+  };
   await writeOutputs(
     {
       image: plan.image,
       tree: run.paths.targetRoot,
       staging,
       mode: 0o666 & ~run.order.umask,
+      ...identity,
       ...(rawDisk === undefined ? {} : { rawDisk }),
       ...(wantsContainer(plan) ? { container: containerImageOf(build, tree) } : {}),
     },

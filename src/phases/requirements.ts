@@ -73,6 +73,12 @@ const ROWS: readonly Row[] = [
     when: always,
   })),
   {
+    tools: ['find'],
+    packages: same('findutils'),
+    why: 'to measure the target',
+    when: always,
+  },
+  {
     tools: ['tar'],
     packages: same('tar'),
     why: 'to write tar archives',

@@ -25,6 +25,7 @@ export interface BuildPlan {
   readonly packages: readonly string[];
   readonly breaks: BreakPlan;
   readonly show: ShowPlan;
+  readonly identity: IdentityPlan;
   /** The environment of hooks before the engine adds its own variables: the user's, and the contract's. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -46,6 +47,14 @@ export interface ImagePlan {
   readonly overwrite: boolean;
   /** The program for `tgz`, called as `PROGRAM -9`. */
   readonly gzip: string;
+}
+
+/** What the time stamps and identifiers in an image are taken from. */
+export interface IdentityPlan {
+  /** `SOURCE_DATE_EPOCH`, seconds; absent: the newest input decides. */
+  readonly sourceDate?: number;
+  /** `DIB_IMAGE_SEED`: changes all identifiers; `random` makes other ones in every build. */
+  readonly seed: string;
 }
 
 export interface DiskRequest {

@@ -8,6 +8,7 @@ import type {
   BuildPlan,
   ChecksumName,
   DiskRequest,
+  IdentityPlan,
   ImagePlan,
   ShowPlan,
   WorkPlan,
@@ -15,6 +16,7 @@ import type {
 import { planContainer } from './container-plan.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import type { OptionValues } from './options.ts';
+import { parseSourceDate } from './source-date.ts';
 
 /** What the host and the installation say. */
 export interface HostFacts {
@@ -66,6 +68,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
   const arch = read.text('arch', 'ARCH') ?? host.arch;
   const installType = read.text('installType', 'DIB_DEFAULT_INSTALLTYPE');
   const breaks = planBreaks(read);
+  const identity = planIdentity(read);
   if (request.elements.length === 0) {
     throw usageError(
       'At least one distribution root element must be specified',
@@ -92,6 +95,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
     packages,
     breaks,
     show,
+    identity,
     environment: hookEnvironment(request, read, settled),
   });
 }
@@ -189,6 +193,18 @@ function planShow(read: Reader): ShowPlan {
   };
 }
 
+function planIdentity(read: Reader): IdentityPlan {
+  const given = read.variable('SOURCE_DATE_EPOCH');
+  const sourceDate = given === undefined ? undefined : parseSourceDate(given);
+  if (given !== undefined && sourceDate === undefined) {
+    read.problem(`SOURCE_DATE_EPOCH must be seconds since 1970, a whole number: '${given}'`);
+  }
+  return {
+    ...(sourceDate === undefined ? {} : { sourceDate }),
+    seed: read.variable('DIB_IMAGE_SEED') ?? '',
+  };
+}
+
 function planBreaks(read: Reader): BreakPlan {
   const command = read.variable('break_cmd');
   return {
@@ -258,10 +274,16 @@ function hookEnvironment(
   };
 }
 
-/** The user's `DIB_*` variables as `declare -p` prints them, for the manifest (compat). */
+/** Variables that say where on this machine the build keeps its things. */
+const PLACES = ['DIB_IMAGE_CACHE', 'DIB_LOCKFILES'];
+
+/**
+ * The user's `DIB_*` variables as `declare -p` prints them, for the manifest (compat). Without the
+ * places: the manifest is in the image, and the image is the same wherever it was built.
+ */
 function dibVariables(environment: Readonly<Record<string, string>>): string {
   return Object.keys(environment)
-    .filter((name) => name.startsWith('DIB_'))
+    .filter((name) => name.startsWith('DIB_') && !PLACES.includes(name))
     .sort()
     .map(
       (name) => `declare -x ${name}="${(environment[name] ?? '').replaceAll(/["\\$`]/g, '\\$&')}"`,

@@ -1,8 +1,8 @@
 /** Configurations of the known elements, written for the tests. Source: dib-contract, "Default configs". */
 import { type DiskGraph, parseDiskGraph } from '../../../src/disk/graph.ts';
-import { identifiersFrom } from '../../../src/disk/identifiers.ts';
 import { type DiskPlan, planDisk } from '../../../src/disk/layout.ts';
 import { Failed, type Failure } from '../../../src/events/failure.ts';
+import { identifiersFrom } from '../../../src/plan/identifiers.ts';
 
 const ROOT = `
           mount:

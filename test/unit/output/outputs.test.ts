@@ -11,9 +11,13 @@ import { writeOutputs } from '../../../src/output/write-outputs.ts';
 import { WRITERS } from '../../../src/output/writers.ts';
 import type { ImagePlan } from '../../../src/plan/build-plan.ts';
 import { FORMATS } from '../../../src/plan/formats.ts';
+import { identifiersFrom } from '../../../src/plan/identifiers.ts';
 
 const work = await mkdtemp(path.join(tmpdir(), 'outputs-'));
 after(() => rm(work, { recursive: true }));
+
+/** 2023-11-14 22:13:20 UTC. */
+const DATE = 1_700_000_000;
 
 function image(over: Partial<ImagePlan>): ImagePlan {
   return {
@@ -55,8 +59,8 @@ test('every format has a writer', () => {
 });
 
 test('tarArgv() keeps numbers, attributes and order', () => {
-  const argv = tarArgv('/tree').join(' ');
-  assert.match(argv, /^tar -C \/tree --numeric-owner --sort=name --xattrs .* -cf - \.$/);
+  const argv = tarArgv('/tree', DATE).join(' ');
+  assert.match(argv, /^tar -C \/tree .* --numeric-owner --sort=name --xattrs .* -cf - \.$/);
 });
 
 test('asideName() puts the time before the last extension', () => {
@@ -73,7 +77,12 @@ async function write(types: string[], over: Partial<ImagePlan> = {}): Promise<Ev
   await writeFile(rawDisk, Buffer.alloc(1 << 20, 7));
   const events: EventBody[] = [];
   await writeOutputs(
-    { image: image({ types, ...over }), tree, rawDisk, staging, mode: 0o640 },
+    {
+      image: image({ types, ...over }),
+      ...{ tree, rawDisk, staging, mode: 0o640 },
+      sourceDate: DATE,
+      identifiers: identifiersFrom('outputs'),
+    },
     {
       emit: (event) => events.push(event),
       signal: new AbortController().signal,

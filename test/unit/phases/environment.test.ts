@@ -48,11 +48,11 @@ function environmentOf(name: PhaseName, imageSizeKiB?: number): Readonly<Record<
         rootLabel: 'root',
         rootFsType: 'ext4',
         bootLabel: '',
-        rootUuid: 'u',
-        bootUuid: '',
         mountPoints: ['/', '/var'],
         paramsFile: '/b/block-device/params.yaml',
-        ...(imageSizeKiB === undefined ? {} : { imageSizeKiB }),
+        ...(imageSizeKiB === undefined
+          ? {}
+          : { settled: { imageSizeKiB, rootUuid: 'u', bootUuid: '' } }),
       },
     },
     phase,
@@ -95,6 +95,11 @@ test('phaseEnvironment() gives the host what the user exported', () => {
 test('phaseEnvironment() changes the unit of DIB_IMAGE_SIZE once the size is known', () => {
   assert.equal(environmentOf('install', 4096).DIB_IMAGE_SIZE, '3');
   assert.equal(environmentOf('block-device', 4096).DIB_IMAGE_SIZE, '4096');
+});
+
+test('phaseEnvironment() tells identifiers once they are known', () => {
+  assert.equal(environmentOf('install', 4096).DIB_ROOT_UUID, undefined);
+  assert.equal(environmentOf('finalise', 4096).DIB_ROOT_UUID, 'u');
 });
 
 test('phaseEnvironment() exports a die that bash runs, and that never ends with 0', () => {

@@ -51,6 +51,16 @@ test('planBuild() has upstream’s defaults', () => {
   assert.deepEqual(elementsPath, ['/pkg/elements']);
 });
 
+test('planBuild() takes date and seed from the environment, and refuses what is no date', () => {
+  assert.deepEqual(plan().identity, { seed: '' });
+  const given = plan({}, { SOURCE_DATE_EPOCH: '1700000000', DIB_IMAGE_SEED: 'two' });
+  assert.deepEqual(given.identity, { sourceDate: 1_700_000_000, seed: 'two' });
+  assert.throws(
+    () => plan({}, { SOURCE_DATE_EPOCH: 'today' }),
+    /SOURCE_DATE_EPOCH must be seconds/,
+  );
+});
+
 const CASES: readonly {
   readonly claim: string;
   readonly options?: OptionValues;

@@ -1,0 +1,65 @@
+/** How much room a tree needs, whatever file system it happens to lie in. */
+import type { Context } from '../events/event.ts';
+import { runTool } from '../sandbox/process.ts';
+import { KIB, MIB, roundUp } from './sizes.ts';
+
+const BLOCK_BYTES = 4096;
+
+/** Names up to this length have room in what an entry of a directory is taken to need. */
+const ENTRY_BYTES = 40;
+
+/**
+ * Where a hole would matter. For smaller files the blocks that the host counts say more about its
+ * file system (compression, tails, what is not written yet) than about the file.
+ */
+const HOLES_FROM_BYTES = 16 * MIB;
+
+/** An inode: what `find` prints of it. */
+const PRINTED = '%y %D:%i %n %s %b\\n';
+
+/** A symbolic link up to this length is kept in the inode. Source: ext4, "Inline Data". */
+const SHORT_LINK_BYTES = 59;
+
+/**
+ * The KiB that the files of `tree` take, by their own lengths and in whole MiB: how a file system
+ * stores directories and holes is not a matter of the image's. Log files and `/tmp` are not counted,
+ * for they are emptied before the image is written, and their lengths differ from build to build.
+ */
+export async function measureTree(tree: string, context: Context): Promise<number> {
+  const emptied = ['-path', './tmp/*', '-o', '-path', './var/log/*'];
+  const printed = await runTool(
+    ['find', '.', '-xdev', '(', ...emptied, ')', '-prune', '-o', '-printf', PRINTED],
+    context,
+    { announce: false, cwd: tree },
+  );
+  return roundUp(bytesOf(printed.split('\n')), MIB) / KIB;
+}
+
+/** The bytes that inodes printed as `type device:inode links size blocks` take. Pure. */
+export function bytesOf(lines: readonly string[]): number {
+  const counted = new Set<string>();
+  let bytes = 0;
+  for (const line of lines) {
+    const [type, inode = '', links, size, blocks] = line.split(' ');
+    bytes += ENTRY_BYTES;
+    const isNew = links === '1' || type === 'd' || !counted.has(inode);
+    counted.add(links === '1' ? '' : inode);
+    if (isNew) {
+      bytes += contentBytes(type, Number(size), Number(blocks));
+    }
+  }
+  return bytes;
+}
+
+function contentBytes(type: string | undefined, size: number, blocks: number): number {
+  switch (type) {
+    case 'd':
+      return BLOCK_BYTES;
+    case 'f':
+      return roundUp(size < HOLES_FROM_BYTES ? size : Math.min(size, blocks * 512), BLOCK_BYTES);
+    case 'l':
+      return size > SHORT_LINK_BYTES ? BLOCK_BYTES : 0;
+    default:
+      return 0;
+  }
+}
