@@ -143,8 +143,10 @@ test('sources are written to one file each, and none has an empty name', async (
 });
 
 test('a source that is no source is refused by its text', async () => {
+  await using dir = await withFiles({});
   const { status, stderr } = await aptSources(
-    'echo "deb http://m x main" | write_apt_sources /nowhere',
+    'echo "deb http://m x main" | write_apt_sources "$OUT"',
+    { OUT: dir.root },
   );
   assert.notEqual(status, 0);
   assert.match(stderr, /'deb http:\/\/m x main' is not of the form 'name:deb URI/);
