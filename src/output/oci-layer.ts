@@ -4,9 +4,7 @@
  *     GNU tar ──▶ whiteouts ──▶ digest of the layer ──▶ gzip or zstd ──▶ blob of the archive
  */
 import { createHash, type Hash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import type { Context } from '../events/event.ts';
 import type { Compression } from '../plan/container-plan.ts';
 import { startTool, type ToolStream } from '../sandbox/tool-stream.ts';
@@ -15,6 +13,7 @@ import type { LayerSource } from './container-image.ts';
 import type { ImageArchive } from './oci-archive.ts';
 import type { Blob, WrittenLayer } from './oci-documents.ts';
 import { WhiteoutConversion } from './oci-whiteouts.ts';
+import { GZIP_BLOCK_BYTES, gzipBlocks } from './parallel-gzip.ts';
 import type { Argv } from './writer.ts';
 
 export interface LayerRules {
@@ -41,7 +40,8 @@ export async function addLayer(
   };
   try {
     const diff = createHash('sha256');
-    const layer = bytesOf(run(layerArgv(source.directory, to.rules)), diff);
+    const tar = run(layerArgv(source.directory, to.rules));
+    const layer = inBlocks(converted(tar, diff));
     const blob = await addCompressed(layer, to, run);
     return { blob, diffId: `sha256:${diff.digest('hex')}`, createdBy: source.createdBy };
   } finally {
@@ -50,11 +50,7 @@ export async function addLayer(
   }
 }
 
-/** The bytes of the layer. A tar that fails fails the stream, so that half a layer is never taken for one. */
-function bytesOf(tar: ToolStream, diff: Hash): Readable {
-  return Readable.from(gathered(converted(tar, diff)), { objectMode: false });
-}
-
+/** The bytes of the layer. A tar that fails fails them, so that half a layer is never taken for one. */
 async function* converted(tar: ToolStream, diff: Hash): AsyncGenerator<Buffer> {
   const conversion = new WhiteoutConversion();
   for await (const chunk of tar.output) {
@@ -67,40 +63,37 @@ async function* converted(tar: ToolStream, diff: Hash): AsyncGenerator<Buffer> {
   conversion.end();
 }
 
-const GATHERED_BYTES = 256 * 1024;
-
-/** The same bytes in larger pieces: a tree of small files is mostly headers. */
-async function* gathered(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let held: Buffer[] = [];
-  let bytes = 0;
+/** The same bytes in blocks of one size, the last one apart: a tree of small files is mostly headers. */
+async function* inBlocks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let block = Buffer.allocUnsafe(GZIP_BLOCK_BYTES);
+  let filled = 0;
   for await (const piece of pieces) {
-    held.push(piece);
-    bytes += piece.length;
-    if (bytes >= GATHERED_BYTES) {
-      yield Buffer.concat(held);
-      held = [];
-      bytes = 0;
+    for (let at = 0; at < piece.length; ) {
+      const copied = piece.copy(block, filled, at);
+      at += copied;
+      filled += copied;
+      if (filled === block.length) {
+        yield block;
+        block = Buffer.allocUnsafe(GZIP_BLOCK_BYTES);
+        filled = 0;
+      }
     }
   }
-  if (bytes > 0) {
-    yield Buffer.concat(held);
+  if (filled > 0) {
+    yield block.subarray(0, filled);
   }
 }
 
 async function addCompressed(
-  layer: Readable,
+  layer: AsyncIterable<Buffer>,
   { archive, rules }: { readonly archive: ImageArchive; readonly rules: LayerRules },
   run: (argv: Argv) => ToolStream,
 ): Promise<Blob> {
   switch (rules.compression) {
     case 'none':
       return archive.addBlob(layer);
-    case 'gzip': {
-      // In this process: gzip and pigz do not write the same bytes.
-      const gzip = createGzip();
-      const [blob] = await Promise.all([archive.addBlob(gzip), pipeline(layer, gzip)]);
-      return blob;
-    }
+    case 'gzip':
+      return archive.addBlob(gzipBlocks(layer));
     case 'zstd': {
       const zstd = run(ZSTD_ARGV);
       const [blob] = await Promise.all([
@@ -114,7 +107,7 @@ async function addCompressed(
 }
 
 /** A tool that ends early breaks the pipe; why it ended says more than that. */
-async function feed(layer: Readable, tool: ToolStream): Promise<void> {
+async function feed(layer: AsyncIterable<Buffer>, tool: ToolStream): Promise<void> {
   if (tool.input === undefined) {
     throw new Error('A tool without standard input');
   }

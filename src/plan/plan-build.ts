@@ -262,6 +262,7 @@ function hookEnvironment(
     DIBKIT_PACKAGES: plan.packages.join(' '),
     DIB_ARGS: request.argv.join(' '),
     DIB_ENV: dibVariables(request.environment),
+    DIB_CONTAINER_BUILD: isContainerBuild(request, plan.image) ? '1' : '0',
     DIB_CHECKSUM: read.flag('checksum') ? '1' : (read.variable('DIB_CHECKSUM') ?? '0'),
     DIB_DEBUG_TRACE: String(plan.show.trace),
     DIB_IMAGE_CACHE: plan.work.imageCache,
@@ -272,6 +273,11 @@ function hookEnvironment(
     SKIP_BASE: wantsBase(request.options) ? '0' : '1',
     ...(plan.installType === undefined ? {} : { DIB_DEFAULT_INSTALLTYPE: plan.installType }),
   };
+}
+
+/** Whether nothing but containers is made of the tree: it then needs no kernel of its own. */
+function isContainerBuild({ elements }: BuildRequest, { types }: ImagePlan): boolean {
+  return !elements.includes('vm') && types.every((type) => formatOf(type)?.container === true);
 }
 
 /** Variables that say where on this machine the build keeps its things. */

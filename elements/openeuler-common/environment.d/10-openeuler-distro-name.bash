@@ -11,6 +11,18 @@ export DIB_DISTRIBUTION_MIRROR=${DIB_DISTRIBUTION_MIRROR%/}
 export DIB_OPENEULER_REPOS=${DIB_OPENEULER_REPOS:-OS everything EPOL update}
 export DIB_OPENEULER_GPGCHECK=${DIB_OPENEULER_GPGCHECK:-1}
 export DIB_OPENEULER_KEEP_MIRROR=${DIB_OPENEULER_KEEP_MIRROR:-0}
-export DIB_OPENEULER_KERNEL=${DIB_OPENEULER_KERNEL:-kernel}
+# Without anything to boot it by the image is a container's, which runs on the kernel of its host.
+if [ -z "${DIB_OPENEULER_MACHINE:-}" ]; then
+    case " ${IMAGE_ELEMENT:-} " in
+    *" vm "* | *" bootloader "* | *" baremetal "*) DIB_OPENEULER_MACHINE=1 ;;
+    *) DIB_OPENEULER_MACHINE=0 ;;
+    esac
+fi
+export DIB_OPENEULER_MACHINE
+if [ "$DIB_OPENEULER_MACHINE" = 1 ]; then
+    export DIB_OPENEULER_KERNEL=${DIB_OPENEULER_KERNEL:-kernel}
+else
+    export DIB_OPENEULER_KERNEL=${DIB_OPENEULER_KERNEL:-none}
+fi
 export DIB_OPENEULER_LOCALE=${DIB_OPENEULER_LOCALE:-}
 export DIB_OPENEULER_KEYMAP=${DIB_OPENEULER_KEYMAP:-us}
