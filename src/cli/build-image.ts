@@ -12,6 +12,7 @@ import { exitCode, Failed, type Failure, failureOf, hostError } from '../events/
 import { FanOut } from '../events/fan-out.ts';
 import { renderSummary } from '../events/summary.ts';
 import { describeTerminal } from '../events/terminal.ts';
+import { assertCanBreak } from '../phases/breakpoints.ts';
 import {
   assertHostCan,
   outputDirectory,
@@ -62,7 +63,10 @@ export async function buildImage(request: BuildImageRequest): Promise<number> {
   }
   const { logFile } = request.plan.show;
   const { reportFailure } = await import('./report-failure.ts');
-  reportFailure(failure, logFile === undefined ? {} : { logFile });
+  reportFailure(failure, {
+    command: request.plan.repeat,
+    ...(logFile === undefined ? {} : { logFile }),
+  });
   return exitCode(failure);
 }
 
@@ -81,6 +85,8 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
   const { skipBase } = request;
   const privilege = neededPrivilege();
   const preparation = await prepareBuild(request.plan, { skipBase, privilege }, readers.emit);
+  const terminal = process.stdin.isTTY && process.stdout.isTTY;
+  assertCanBreak(preparation.build.plan.breaks, terminal, request.plan.repeat);
   const { build } = preparation;
   const environment = toolEnvironment(toolPath(build.plan.environment.PATH));
   await assertHostCan(preparation, { env: environment, privilege });
@@ -97,7 +103,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
     buildDir,
     imageDir,
     staging,
-    terminal: process.stdin.isTTY && process.stdout.isTTY,
+    terminal,
     umask: process.umask(),
     outerNamespace: pidNamespace(),
   };
@@ -147,7 +153,7 @@ async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
   const engine = startContained(program, { env, privilege });
   run.interrupts.stops(engine);
   tell(engine, order);
-  const ended = await forwardEvents(engine, run.readers);
+  const ended = await forwardEvents(engine, run.readers, order.build.plan.show.quiet);
   const exit = await engine.exit;
   if (run.interrupts.failure !== undefined) {
     throw new Failed(run.interrupts.failure);
@@ -175,6 +181,7 @@ function tell(engine: Contained, said: EngineOrder | EngineControl): void {
 async function forwardEvents(
   engine: Contained,
   readers: FanOut,
+  quiet: boolean,
 ): Promise<{ readonly failure?: Failure } | undefined> {
   let end: { readonly failure?: Failure } | undefined;
   for await (const line of readEventLines(engine.fromProgram)) {
@@ -189,6 +196,10 @@ async function forwardEvents(
     readers.pass(event);
     if (event.kind === 'break-start') {
       await readers.drained();
+      if (quiet) {
+        // Whoever keeps the console quiet still wants to know what shell that is.
+        process.stdout.write(event.lines.map((line) => `${line}\n`).join(''));
+      }
       tell(engine, { control: 'terminal' });
     }
   }

@@ -4,6 +4,7 @@
  */
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { isatty } from 'node:tty';
 import type { Context } from '../events/event.ts';
 import { Failed, type Failure, failureOf } from '../events/failure.ts';
 import { FanOut } from '../events/fan-out.ts';
@@ -55,6 +56,7 @@ const failure = await runBuild(order, {
       new Promise((resolve) => {
         giveTerminal = resolve;
       }),
+    lost: () => !isatty(0),
   },
 }).then(
   () => undefined,
@@ -66,6 +68,10 @@ readers.emit({
   ...(failure === undefined ? {} : { failure }),
 });
 await readers[Symbol.asyncDispose]();
+if (order.terminal && !isatty(0)) {
+  // An ordinary exit without the terminal that there was is an abort; see main.ts.
+  process.kill(process.pid, 'SIGKILL');
+}
 process.exit(0);
 
 async function listen(): Promise<void> {

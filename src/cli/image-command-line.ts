@@ -22,8 +22,10 @@ Examples:
       two formats with checksums and two packages more
   DIB_RELEASE=bookworm disk-image-create -t tar debian-minimal
       a root file system as image.tar
-  break=before-install,after-error disk-image-create vm debian-minimal my-element
-      a shell in the target before the install phase, and where the build fails
+  break=after-error disk-image-create vm debian-minimal my-element
+      a shell where the build fails; 'retry' there runs the mended hook again
+  break=before-install.d/50-foo,after-finalise disk-image-create vm debian-minimal my-element
+      a shell before a hook, and after a phase
 
 Variables:
   ELEMENTS_PATH         directories with your own elements, separated by colons; earlier ones win
@@ -36,8 +38,10 @@ Variables:
   OVERWRITE_OLD_IMAGE=1 replace an old image instead of renaming it
   DIB_QUIET, DIB_NO_TIMESTAMP, DIB_DEBUG_TRACE
                         how much is printed
-  break, break_cmd, break_outside_target
-                        where to stop for a look
+  break                 where to stop for a look: a comma list of before-PHASE, after-PHASE,
+                        before-PHASE.d/HOOK, after-PHASE.d/HOOK, after-error
+  break_cmd, break_outside_target
+                        a command instead of the shell; the shell of after-error on the host
   TMPDIR                where to build when memory is too small
 
 Exit codes: 0 done, 1 a hook or tool failed, 2 usage or configuration, 3 the host lacks something,

@@ -1,4 +1,5 @@
 /** What all commands share: from what `main` returns or throws to what the process says and is. */
+import { isatty } from 'node:tty';
 import { exitCode, type Failure, failureOf } from '../events/failure.ts';
 import { renderFailureNote } from '../events/failure-note.ts';
 import { ownEnvironment } from './host-facts.ts';
@@ -14,6 +15,7 @@ export async function runCommand(
   main: () => Promise<number>,
   options: { readonly outlivesReaders?: boolean } = {},
 ): Promise<void> {
+  const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
   process.stdout.on('error', options.outlivesReaders === true ? () => {} : endQuietlyOnBrokenPipe);
   try {
     process.exitCode = await main();
@@ -24,6 +26,18 @@ export async function runCommand(
     await leaveNote(failure);
     process.exitCode = exitCode(failure);
   }
+  if (terminals.some((descriptor) => !isatty(descriptor))) {
+    endWithoutTerminal();
+  }
+}
+
+/**
+ * Node wants to put a terminal back as it was when it ends, and aborts when that is gone (SIGABRT,
+ * measured with 20.20). A signal ends us without that, and SIGHUP says what happened.
+ */
+function endWithoutTerminal(): void {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
 }
 
 /** For the build whose hook called us: its own status depends on why we failed. */

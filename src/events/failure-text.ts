@@ -37,6 +37,10 @@ function whereLines(failure: Failure, context: FailureContext): string[] {
     case 'hook':
       return hookPlace(failure);
     case 'tool':
+      // Nobody's tool: a person ended it.
+      if (failure.argv.length === 0) {
+        return [];
+      }
       return rows([
         ['command', failure.argv.map(quoteWord).join(' ')],
         ['status', explainStatus(failure.status)],
@@ -103,7 +107,7 @@ function lastWords(failure: Failure): string[] {
     return [];
   }
   if (failure.lastLines.length === 0) {
-    return ['', 'It printed nothing.'];
+    return failure.kind === 'tool' && failure.argv.length === 0 ? [] : ['', 'It printed nothing.'];
   }
   return ['', 'The last lines that it printed:', ...failure.lastLines.map((line) => `    ${line}`)];
 }

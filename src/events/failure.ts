@@ -45,6 +45,7 @@ export interface HookFailureCause {
 /** A tool that we started ended with a status other than 0. */
 export interface ToolFailure extends Common {
   readonly kind: 'tool';
+  /** Empty when it was no tool but a person who ended the build. */
   readonly argv: readonly string[];
   readonly status: number;
   readonly lastLines: readonly string[];

@@ -1,104 +1,175 @@
 /**
- * Break points: a shell, or `break_cmd`, before or after a phase or where the build failed.
+ * Break points: a shell, or `break_cmd`, before or after a phase or a hook, or where one failed.
  *
  * Names and `break_outside_target` are compat (lib/common-functions, `check_break`). Better than
- * upstream: `break_cmd` and `after-error` work for every phase, and without a terminal we say how to
+ * upstream: hooks, `break_cmd` and `after-error` in every phase, and without a terminal we say how to
  * get one instead of hanging.
  */
+import { chmod, copyFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
 import { Failed, usageError } from '../events/failure.ts';
 import type { BreakPlan } from '../plan/build-plan.ts';
-import { eachLine, start, statusOf } from '../sandbox/process.ts';
-import { PHASES, type Phase } from './table.ts';
-
-/** Refuses break points that would never be reached. @throws Failed `usage`. */
-export function assertBreakPoints(points: readonly string[]): void {
-  const known = PHASES.flatMap((phase) => [`before-${phase.name}`, `after-${phase.name}`]);
-  const unknown = points.filter((point) => point !== 'after-error' && !known.includes(point));
-  if (unknown.length > 0) {
-    throw usageError(
-      `Unknown break point '${unknown.join("', '")}'`,
-      `break takes a comma list of before-PHASE, after-PHASE and after-error; phases: ${PHASES.map(
-        (phase) => phase.name,
-      ).join(', ')}`,
-    );
-  }
-}
-
-/** Who can give us the terminal: the process that draws on it. */
-export interface Terminal {
-  readonly available: boolean;
-  /** Resolves when nobody else draws any more. */
-  take(): Promise<void>;
-}
-
-export interface BreakSite {
-  readonly phase: Phase;
-  readonly env: Readonly<Record<string, string>>;
-  readonly targetRoot: string;
-  readonly cwd: string;
-  /** What a person wants to know there: paths, what ran, what is next. */
-  readonly facts: readonly string[];
-}
+import type { Stop, StopDecision, Stops } from '../run-parts/stops.ts';
+import { AFTER_ERROR, hookPoint, phasePoint } from './break-names.ts';
+import { type BreakOutcome, runBreak, type Terminal } from './break-shell.ts';
+import type { BuildPaths } from './environment.ts';
+import type { Phase } from './table.ts';
 
 export interface Breakers {
   readonly plan: BreakPlan;
   readonly terminal: Terminal;
 }
 
-/** Stops at `point` if the user asked for it; resolves when the build may go on: whether it stopped. */
-export async function breakAt(
-  point: string,
-  site: BreakSite,
-  run: { readonly breakers: Breakers; readonly context: Context },
-): Promise<boolean> {
-  const { plan, terminal } = run.breakers;
-  if (!plan.points.includes(point)) {
-    return false;
-  }
-  const lines = [
-    'Starting debug shell. Exit to resume building.',
-    `At stage ${point}`,
-    ...site.facts,
-    "'exit' goes on, 'exit 1' ends the build",
-  ];
-  if (plan.command === undefined && !terminal.available) {
-    throw usageError(
-      `Cannot stop at ${point}: there is no terminal for a shell`,
-      `Run the same command in a terminal, or give a command: break=${point} break_cmd='env' ...`,
-    );
-  }
-  run.context.emit({ kind: 'break-start', point, lines });
-  const status = await runBreak(site, run, point === 'after-error');
-  run.context.emit({ kind: 'break-end', point });
-  if (status !== 0 && point !== 'after-error') {
-    throw new Failed({
-      kind: 'tool',
-      message: `The debug shell at ${point} ended the build with status ${status}`,
-      argv: [plan.command ?? 'bash'],
-      status,
-      lastLines: [],
-      hint: "Leave it with 'exit 0' to go on",
-    });
-  }
-  return true;
+/** Where a phase can be stopped. */
+export interface BreakSite {
+  readonly phase: Phase;
+  readonly paths: BuildPaths;
+  readonly tree: HookTree;
+  /** Of the phase, before `environment.d`. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
 }
 
-async function runBreak(
-  site: BreakSite,
-  run: { readonly breakers: Breakers; readonly context: Context },
-  afterError: boolean,
-): Promise<number> {
-  const { plan, terminal } = run.breakers;
-  const inTarget = site.phase.where === 'target' && !(afterError && plan.outsideTarget);
-  const shell = plan.command === undefined ? ['bash'] : ['bash', '-c', plan.command];
-  const [file = 'bash', ...args] = inTarget ? ['chroot', site.targetRoot, ...shell] : shell;
-  const command = { argv: [file, ...args] as [string, ...string[]], env: site.env, cwd: site.cwd };
-  if (!terminal.available) {
-    const running = start(command, run.context.signal);
-    await eachLine(running.all, (line) => run.context.emit({ kind: 'output', line }));
-    return statusOf(await running.exit);
+/** Refuses, before anything is built, break points that could only end the build. @throws Failed `usage`. */
+export function assertCanBreak(plan: BreakPlan, terminal: boolean, command: string): void {
+  const points = plan.points.filter((point) => point !== AFTER_ERROR);
+  if (points.length === 0 || terminal || plan.command !== undefined) {
+    return;
   }
-  await terminal.take();
-  return statusOf(await start({ ...command, output: 'terminal' }, run.context.signal).exit);
+  throw usageError(
+    `Cannot stop at ${points.join(' and ')}: there is no terminal for a shell`,
+    [
+      'Standard input and output must be a terminal: run this in one',
+      `  break=${plan.points.join(',')} ${command}`,
+      "Or give a command instead of the shell: break_cmd='env'",
+    ].join('\n'),
+  );
+}
+
+/** The break points of one phase that runs. */
+export class PhaseBreaks {
+  readonly #site: BreakSite;
+  readonly #breakers: Breakers;
+  readonly #context: Context;
+  /** Whether somebody was in the build. */
+  touched = false;
+
+  constructor(site: BreakSite, breakers: Breakers, context: Context) {
+    this.#site = site;
+    this.#breakers = breakers;
+    this.#context = context;
+  }
+
+  /** Stops before or after the phase if the user asked for it; resolves when the build may go on. */
+  async atPhase(when: 'before' | 'after'): Promise<void> {
+    const { phase, cwd, env } = this.#site;
+    const point = phasePoint(when, phase.name);
+    if (this.#breakers.plan.points.includes(point)) {
+      const outcome = await this.#run(point, { env, cwd, umask: '0022' });
+      this.#assertGoingOn(point, outcome);
+    }
+  }
+
+  /** For the run of the phase's hooks. */
+  get stops(): Stops {
+    const { points } = this.#breakers.plan;
+    return {
+      wants: (when, directory, name) =>
+        points.includes(when === 'error' ? AFTER_ERROR : hookPoint(when, directory, name)),
+      at: (stop) => this.#atHook(stop),
+    };
+  }
+
+  async #atHook(stop: Stop): Promise<StopDecision> {
+    const point =
+      stop.when === 'error' ? AFTER_ERROR : hookPoint(stop.when, stop.directory, stop.name);
+    if (stop.when === 'error' && !this.#canStop()) {
+      const text = `Cannot stop at ${point}: there is no terminal for a shell`;
+      this.#context.emit({ kind: 'message', level: 'warning', text });
+      return 'go-on';
+    }
+    const { env, cwd } = this.#site;
+    const outcome = await this.#run(point, stop.state ?? { env, cwd, umask: '0022' }, stop);
+    if (stop.when !== 'error') {
+      this.#assertGoingOn(point, outcome);
+    }
+    if (outcome.decision === 'retry') {
+      await this.#refresh(stop);
+    }
+    if (outcome.decision === 'skip') {
+      const text = `Left out '${stop.directory}/${stop.name}', as the debug shell was told`;
+      this.#context.emit({ kind: 'message', level: 'warning', text });
+    }
+    // After an error the failure ends the build, whatever became of the shell (compat).
+    return outcome.decision === 'abort' ? 'go-on' : outcome.decision;
+  }
+
+  #canStop(): boolean {
+    const { plan, terminal } = this.#breakers;
+    return terminal.available || plan.command !== undefined;
+  }
+
+  async #run(
+    point: string,
+    state: { env: Readonly<Record<string, string>>; cwd: string; umask: string },
+    stop?: Stop,
+  ): Promise<BreakOutcome> {
+    const { phase, paths, tree } = this.#site;
+    const { terminal } = this.#breakers;
+    const source = stop === undefined ? undefined : tree.sourceOf(stop.directory, stop.name);
+    // Upstream's `break_outside_target` is for errors alone.
+    const outsideTarget = this.#breakers.plan.outsideTarget && point === AFTER_ERROR;
+    this.touched = true;
+    return runBreak({
+      scene: {
+        point,
+        phase,
+        buildDir: paths.buildDir,
+        targetRoot: paths.targetRoot,
+        ...(stop === undefined ? {} : { stop }),
+        ...(source === undefined ? {} : { source }),
+      },
+      plan: { ...this.#breakers.plan, outsideTarget },
+      terminal,
+      context: this.#context,
+      hooksDir: paths.hooksDir,
+      ...state,
+    });
+  }
+
+  #assertGoingOn(point: string, { decision, status }: BreakOutcome): void {
+    if (decision !== 'abort' && status === 0) {
+      return;
+    }
+    const command = this.#breakers.plan.command;
+    const ended = `ended the build at ${point}`;
+    throw new Failed({
+      kind: 'tool',
+      message:
+        decision === 'abort'
+          ? `Somebody ${ended}`
+          : `The command '${command}' ${ended}: status ${status}`,
+      argv: [],
+      status: status === 0 ? 1 : status,
+      lastLines: [],
+    });
+  }
+
+  /** A hook that was mended in its element since it was copied is copied again. */
+  async #refresh({ directory, name }: Stop): Promise<void> {
+    const source = this.#site.tree.sourceOf(directory, name);
+    if (source === undefined) {
+      return;
+    }
+    const copy = path.join(this.#site.paths.hooksDir, directory, name);
+    const [theirs, ours] = await Promise.all(
+      [source, copy].map((file) => stat(file).catch(() => undefined)),
+    );
+    if (theirs !== undefined && ours !== undefined && theirs.mtimeMs > ours.mtimeMs) {
+      await copyFile(source, copy);
+      await chmod(copy, theirs.mode & 0o7777);
+    }
+  }
 }

@@ -18,7 +18,7 @@ import { writeOutputs } from '../output/write-outputs.ts';
 import { unmountBelow } from '../sandbox/mounts.ts';
 import { killStragglers } from '../sandbox/stragglers.ts';
 import { openWorkTree } from '../sandbox/work-tree.ts';
-import type { Terminal } from './breakpoints.ts';
+import type { Terminal } from './break-shell.ts';
 import { containerImageOf, loadContainer, wantsContainer } from './container-stage.ts';
 import {
   type DiskStage,

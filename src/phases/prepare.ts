@@ -25,7 +25,8 @@ import { withElements } from '../plan/plan-build.ts';
 import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
 import type { Privilege } from '../sandbox/namespace.ts';
 import { assertNamespace } from '../sandbox/user-namespace.ts';
-import { assertBreakPoints } from './breakpoints.ts';
+import { resolveBreakPoints } from './break-names.ts';
+import { plannedHooks } from './planned-hooks.ts';
 import {
   assertNothingMissing,
   elementRequirements,
@@ -62,17 +63,18 @@ export async function prepareBuild(
   options: { readonly skipBase: boolean; readonly privilege: Privilege },
   emit: Emit,
 ): Promise<Preparation> {
-  assertBreakPoints(typed.breaks.points);
   const catalogue = await openCatalogue(typed.elementsPath);
   const names = implicitElements(
     { requested: typed.requested, arch: typed.arch, skipBase: options.skipBase },
     catalogue,
   );
-  const plan = withElements(typed, names);
+  const chosen = withElements(typed, names);
   const elements = resolveElements(names, catalogue);
   sayOverrides(catalogue, elements, emit);
-  const tree = await planTree(plan, elements);
-  const ignored = await findIgnored(plan, tree);
+  const tree = await planTree(chosen, elements);
+  const ignored = await findIgnored(chosen, tree);
+  const points = resolveBreakPoints(chosen.breaks.points, plannedHooks(tree, ignored));
+  const plan = { ...chosen, breaks: { ...chosen.breaks, points } };
   for (const text of [
     ...tree.overwritten.map(describeOverwritten),
     ...ignored.map(describeIgnored),

@@ -1,12 +1,12 @@
 /** A prepared build as data and as text, for people and scripts that want to know before it runs. */
 import { renderDiskPlan } from '../disk/layout.ts';
-import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
+import type { HookTree } from '../elements/hook-tree.ts';
 import { renderReference } from '../plan/container-reference.ts';
 import type { ContainerSettings } from '../plan/container-settings.ts';
 import { fileName, formatsOf } from '../plan/formats.ts';
 import { selectEnvironmentFiles } from '../run-parts/environment-files.ts';
-import { selectHooks } from '../run-parts/select.ts';
 import { containerSettings, wantsContainer } from './container-stage.ts';
+import { plannedEntries, plannedHooks } from './planned-hooks.ts';
 import { fixedLayout, type Preparation, writesDisk } from './prepare.ts';
 import type { Requirement } from './requirements.ts';
 import { PHASES } from './table.ts';
@@ -42,19 +42,22 @@ export interface BuildOutline {
 
 /** The outline of a prepared build. */
 export function outlineOf(preparation: Preparation): BuildOutline {
-  const { build, tree, requirements, missing } = preparation;
+  const { build, tree, ignored, requirements, missing } = preparation;
+  const hooks = plannedHooks(tree, ignored);
   const { plan } = build;
   return {
     version: plan.version,
     arch: plan.arch,
     elements: build.elements.map(({ name, path }) => ({ name, path })),
-    environment: filesIn(preparation, 'environment.d', (names) =>
-      selectEnvironmentFiles(names.map(asEntry)),
+    environment: plannedFiles(
+      tree,
+      'environment.d',
+      selectEnvironmentFiles(plannedEntries(tree, ignored, 'environment.d')),
     ),
     phases: PHASES.map(({ name, where }) => ({
       name,
       where,
-      hooks: filesIn(preparation, `${name}.d`, (names) => selectHooks(names.map(asEntry)).run),
+      hooks: plannedFiles(tree, `${name}.d`, hooks.get(name) ?? []),
     })),
     packages: plan.packages,
     disk: writesDisk(plan, build.elements) ? diskOf(preparation) : null,
@@ -69,35 +72,18 @@ export function outlineOf(preparation: Preparation): BuildOutline {
       met: !missing.some((one) => one.tools.join() === tools.join()),
     })),
   };
-
-  function filesIn(
-    { ignored }: Preparation,
-    directory: string,
-    select: (names: readonly string[]) => readonly string[],
-  ): readonly PlannedFile[] {
-    const passedOver = new Set(
-      ignored.filter((one) => one.dir === directory).map((one) => one.name),
-    );
-    const here = namesIn(tree, directory).filter((name) => !passedOver.has(name));
-    return select(here).map((name) => ({
-      name,
-      element: tree.elementOf(directory, name) ?? '',
-      file: tree.sourceOf(directory, name) ?? '',
-    }));
-  }
 }
 
-/** What was passed over has been taken out already: the rest is what a listing would call a hook. */
-function asEntry(name: string): { name: string; isFile: true; executable: true } {
-  return { name, isFile: true, executable: true };
-}
-
-function namesIn(tree: HookTree, directory: string): readonly string[] {
-  const prefix = `${directory}/`;
-  return tree.files
-    .map((file: TreeFile) => file.path)
-    .filter((path) => path.startsWith(prefix) && !path.slice(prefix.length).includes('/'))
-    .map((path) => path.slice(prefix.length));
+function plannedFiles(
+  tree: HookTree,
+  directory: string,
+  names: readonly string[],
+): readonly PlannedFile[] {
+  return names.map((name) => ({
+    name,
+    element: tree.elementOf(directory, name) ?? '',
+    file: tree.sourceOf(directory, name) ?? '',
+  }));
 }
 
 function diskOf({ build, graph }: Preparation): NonNullable<BuildOutline['disk']> {

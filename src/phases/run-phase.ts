@@ -8,14 +8,14 @@ import { runParts } from '../run-parts/run.ts';
 import { exists, mount, mountKernelFilesystems } from '../sandbox/mounts.ts';
 import { runTool } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
-import { type Breakers, type BreakSite, breakAt } from './breakpoints.ts';
+import { type Breakers, PhaseBreaks } from './breakpoints.ts';
 import {
   type EnvironmentRequest,
   failureNote,
   phaseEnvironment,
   TARGET_HOOKS,
 } from './environment.ts';
-import { PHASES, type Phase } from './table.ts';
+import type { Phase } from './table.ts';
 
 export interface PhaseRun {
   readonly phase: Phase;
@@ -44,14 +44,16 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
   if (phase.where === 'target') {
     await bindHooks(environment, scope, context);
   }
-  const site = breakSite(run);
-  const breaking = { breakers: run.breakers, context };
-  let touched = await breakAt(`before-${phase.name}`, site, breaking);
+  const env = phaseEnvironment(environment, phase);
+  const { cwd } = environment.plan.image;
+  const site = { phase, paths: environment.paths, tree: run.tree, env, cwd };
+  const breaks = new PhaseBreaks(site, run.breakers, context);
+  await breaks.atPhase('before');
   if (present) {
-    await runHooks(run, site, context);
+    await runHooks(run, breaks, context);
   }
-  touched = (await breakAt(`after-${phase.name}`, site, breaking)) || touched;
-  return { touched };
+  await breaks.atPhase('after');
+  return { touched: breaks.touched };
 }
 
 /** `mounts` follow from the table: a phase that needs the kernel's file systems finds them there. */
@@ -89,9 +91,9 @@ async function bindHooks(
   });
 }
 
-async function runHooks(run: PhaseRun, site: BreakSite, context: Context): Promise<void> {
-  const { phase, tree } = run;
-  const { hooksDir } = run.environment.paths;
+async function runHooks(run: PhaseRun, breaks: PhaseBreaks, context: Context): Promise<void> {
+  const { phase, tree, environment } = run;
+  const { hooksDir, targetRoot } = environment.paths;
   const directory = `${phase.name}.d`;
   const inTarget = phase.where === 'target';
   const outcome = await runParts(
@@ -100,13 +102,14 @@ async function runHooks(run: PhaseRun, site: BreakSite, context: Context): Promi
       dir: inTarget ? `${TARGET_HOOKS}/${directory}` : path.join(hooksDir, directory),
       listDir: path.join(hooksDir, directory),
       where: phase.where,
-      launcher: inTarget ? ['chroot', site.targetRoot] : [],
-      env: site.env,
-      cwd: site.cwd,
+      launcher: inTarget ? ['chroot', targetRoot] : [],
+      env: phaseEnvironment(environment, phase),
+      cwd: environment.plan.image.cwd,
       stdin: 'ignore',
       elementOf: (file, from) => tree.elementOf(from, file),
       sourceOf: (file, from) => tree.sourceOf(from, file),
-      failureNote: failureNote(run.environment.paths, phase).seenHere,
+      failureNote: failureNote(environment.paths, phase).seenHere,
+      stops: breaks.stops,
     },
     context,
   );
@@ -114,14 +117,6 @@ async function runHooks(run: PhaseRun, site: BreakSite, context: Context): Promi
     context.signal.throwIfAborted();
   }
   if (outcome.kind === 'failed') {
-    await breakAt(
-      'after-error',
-      { ...site, facts: [outcome.failure.message, ...site.facts] },
-      {
-        breakers: run.breakers,
-        context,
-      },
-    );
     throw new Failed(withSpaceHint(outcome.failure));
   }
 }
@@ -134,26 +129,4 @@ function withSpaceHint(failure: HookFailure): HookFailure {
         hint: 'The work directory is full: build on disk with --no-tmpfs, and set TMPDIR to a larger file system',
       }
     : failure;
-}
-
-function breakSite(run: PhaseRun): BreakSite {
-  const { phase, environment } = run;
-  const { paths, plan } = environment;
-  const inTarget = phase.where === 'target';
-  const index = PHASES.indexOf(phase);
-  const next = PHASES[index + 1];
-  return {
-    phase,
-    env: phaseEnvironment(environment, phase),
-    targetRoot: paths.targetRoot,
-    cwd: plan.image.cwd,
-    facts: [
-      `Phase ${index + 1} of ${PHASES.length}: ${phase.name}, ${
-        inTarget ? 'inside the target' : 'on the host'
-      }${next === undefined ? '' : `; next: ${next.name}`}`,
-      inTarget
-        ? `Hooks: ${TARGET_HOOKS}/${phase.name}.d; environment: ${TARGET_HOOKS}/environment.d`
-        : `Hooks: ${paths.hooksDir}/${phase.name}.d; target root: ${paths.targetRoot}`,
-    ],
-  };
 }

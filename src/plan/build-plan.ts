@@ -26,6 +26,8 @@ export interface BuildPlan {
   readonly breaks: BreakPlan;
   readonly show: ShowPlan;
   readonly identity: IdentityPlan;
+  /** The command line that repeats the build, for a shell; without break points. */
+  readonly repeat: string;
   /** The environment of hooks before the engine adds its own variables: the user's, and the contract's. */
   readonly environment: Readonly<Record<string, string>>;
 }

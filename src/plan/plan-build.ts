@@ -16,6 +16,7 @@ import type {
 import { planContainer } from './container-plan.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import type { OptionValues } from './options.ts';
+import { repeatCommand } from './repeat-command.ts';
 import { parseSourceDate } from './source-date.ts';
 
 /** What the host and the installation say. */
@@ -96,6 +97,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
     breaks,
     show,
     identity,
+    repeat: repeatCommand(request.argv, request.environment),
     environment: hookEnvironment(request, read, settled),
   });
 }

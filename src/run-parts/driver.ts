@@ -5,6 +5,8 @@
  *     starting ──ready──▶ idle ──command──▶ busy ──marker──▶ idle ──end of commands──▶ gone
  *         └────────────────┴─── the shell dies ───┴──────────────────────────────────────▲
  *
+ * `hold` starts a child that has what a hook would have, and waits until it is released.
+ *
  * Commands go in through a pipe, `VERB NUL PATH NUL`; after each the shell writes a marker with its
  * status into the pipe that carries the output too, so both keep their order. When the shell is
  * gone we write the last marker ourselves: what is read after it, a daemon printed.
@@ -26,6 +28,7 @@ import { OutputSplitter } from './output-splitter.ts';
  * - The second lets a TERM reach the hook first: the shell stays until the hook has ended.
  * - The trace of `set +x` goes nowhere; a target may have no /dev/null yet.
  * - Sourced at the top level, not in a function, so that `declare` makes global variables.
+ * - A held child reads its one byte from the commands, so that it ends with them too.
  */
 const DRIVER = String.raw`
 exec 62<&3 61>&4 3<&- 4>&-
@@ -47,15 +50,20 @@ do
     run) "$_dib_path" 61>&- 62<&- || _dib_status=$? ;;
     is-file) [ -f "$_dib_path" ] || _dib_status=1 ;;
     is-executable) [ -x "$_dib_path" ] || _dib_status=1 ;;
+    hold)
+        "$BASH" -c 'printf "\0%s held %d\n" "$1" "$$" >&61; IFS= read -r -d "" -u 62 _' \
+            dib-hold "$_dib_nonce" || :
+        ;;
     esac
 done
 `;
 
-export type Verb = 'source' | 'run' | 'is-file' | 'is-executable';
+export type Verb = 'source' | 'run' | 'is-file' | 'is-executable' | 'hold';
 
 /** What became of a command: its status, or the shell went away before it had one. */
 export type Reply =
   | { readonly kind: 'status'; readonly status: number }
+  | { readonly kind: 'held'; readonly pid: number }
   | { readonly kind: 'gone'; readonly exit: Exit };
 
 export interface DriverOptions {
@@ -120,6 +128,29 @@ export class Driver implements AsyncDisposable {
     return this.#next();
   }
 
+  /**
+   * Starts a child that waits and has what a hook would have; undefined when the shell has gone.
+   * No other command until it is released.
+   */
+  async hold(): Promise<{ readonly pid: number; release(): Promise<void> } | undefined> {
+    const reply = await this.send('hold', '');
+    if (reply.kind !== 'held') {
+      return undefined;
+    }
+    return {
+      pid: reply.pid,
+      release: async () => {
+        this.#running.extra[0]?.write('\0');
+        await this.#next();
+      },
+    };
+  }
+
+  /** The shell's process, once it is started. */
+  get pid(): number | undefined {
+    return this.#running.pid;
+  }
+
   /** Ends the shell, and resolves when its output has been passed on. Idempotent. */
   async end(): Promise<void> {
     this.#running.extra[0]?.end();
@@ -178,8 +209,7 @@ export class Driver implements AsyncDisposable {
           onLine(text);
         }
       },
-      marker: (text) =>
-        text === GONE ? reached() : this.#reply({ kind: 'status', status: Number(text) }),
+      marker: (text) => (text === GONE ? reached() : this.#reply(parseReply(text))),
     });
     const ended = new Promise<void>((resolve) => {
       output.once('end', resolve);
@@ -200,6 +230,13 @@ export class Driver implements AsyncDisposable {
       this.#listening = false;
     };
   }
+}
+
+function parseReply(marker: string): Reply {
+  const [word = '', pid] = marker.split(' ');
+  return word === 'held'
+    ? { kind: 'held', pid: Number(pid) }
+    : { kind: 'status', status: Number(word) };
 }
 
 function command(options: DriverOptions, pipe: Pipe): Command {

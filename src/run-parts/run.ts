@@ -11,11 +11,13 @@ import type { Context } from '../events/event.ts';
 import { configError, Failed, type HookFailure, hostError } from '../events/failure.ts';
 import type { HookTiming } from '../events/profile.ts';
 import { type Exit, statusOf } from '../sandbox/process.ts';
-import { Driver, type DriverOptions } from './driver.ts';
+import { Scope } from '../sandbox/scope.ts';
+import { Driver, type DriverOptions, type Reply } from './driver.ts';
 import { selectEnvironmentFiles } from './environment-files.ts';
 import { takeFailureNote } from './failure-note.ts';
 import { type ListedEntry, listEntries } from './list.ts';
 import { type HookSelection, selectHooks } from './select.ts';
+import { readHookState, type StopDecision, type Stops, type StopWhen } from './stops.ts';
 
 export interface PartsRequest {
   /** For events and messages, for example `install`. */
@@ -45,6 +47,10 @@ export interface PartsRequest {
   readonly failureNote?: string;
   /** Default: `RUN_PARTS_REGEX` in `env`, else the contract's. */
   readonly pattern?: string;
+  /** Default: nobody stops the run. */
+  readonly stops?: Stops;
+  /** Told the process of the shell that runs the hooks. */
+  readonly onShell?: (pid: number | undefined) => void;
 }
 
 export type PartsOutcome =
@@ -58,40 +64,59 @@ export type PartsOutcome =
  * `context.signal` ends it: TERM for what runs, KILL after the grace period.
  *
  * @throws Failed `host` (no bash here), `config` (no bash in the target, bad `pattern`), `tool`
- * (the launcher failed)
+ * (the launcher failed); what `stops` throws
  */
 export async function runParts(request: PartsRequest, context: Context): Promise<PartsOutcome> {
   const startedAt = performance.now();
+  await using drivers = new Scope();
   const lastLines: string[] = [];
-  await using driver = await Driver.open(driverOptions(request, context, lastLines), context);
-  const ready = await driver.ready();
-  if (ready.kind === 'gone' && !context.signal.aborted) {
-    throw notStarted(request, ready.exit, lastLines);
-  }
-  const run: Run = { request, context, driver, lastLines };
+  const open = (): Promise<Driver> => openDriver(request, context, { drivers, lastLines });
+  const run: Run = { request, context, lastLines, ran: [], open, driver: await open() };
   const selection = selectHooks(
     await entriesFor(run, ''),
     request.pattern ?? request.env.RUN_PARTS_REGEX,
   );
   announce(request, selection, context);
-  const outcome = await runAll(run, selection.run);
-  await driver.end();
-  context.emit({
-    kind: 'phase-end',
-    phase: request.phase,
-    durationMs: performance.now() - startedAt,
-    ok: outcome.kind === 'ok',
-  });
-  return outcome;
+  let ok = false;
+  try {
+    const outcome = await runAll(run, selection.run);
+    await run.driver.end();
+    ok = outcome.kind === 'ok';
+    return outcome;
+  } finally {
+    const durationMs = performance.now() - startedAt;
+    context.emit({ kind: 'phase-end', phase: request.phase, durationMs, ok });
+  }
+}
+
+async function openDriver(
+  request: PartsRequest,
+  context: Context,
+  own: { readonly drivers: Scope; readonly lastLines: string[] },
+): Promise<Driver> {
+  const { drivers, lastLines } = own;
+  const driver = drivers.use(
+    await Driver.open(driverOptions(request, context, lastLines), context),
+  );
+  const ready = await driver.ready();
+  if (ready.kind === 'gone' && !context.signal.aborted) {
+    throw notStarted(request, ready.exit, lastLines);
+  }
+  request.onShell?.(driver.pid);
+  return driver;
 }
 
 /** What the steps of one run share. */
 interface Run {
   readonly request: PartsRequest;
   readonly context: Context;
-  readonly driver: Driver;
   /** Of the hook or file that runs now, oldest first. */
   readonly lastLines: string[];
+  readonly ran: HookTiming[];
+  /** Starts the shell. */
+  readonly open: () => Promise<Driver>;
+  /** The shell; another one when somebody tries again after it has died. */
+  driver: Driver;
 }
 
 const KEPT_LINES = 20;
@@ -190,53 +215,120 @@ function announce(request: PartsRequest, selection: HookSelection, { emit }: Con
 }
 
 async function runAll(run: Run, hooks: readonly string[]): Promise<PartsOutcome> {
-  const files = selectEnvironmentFiles(await entriesFor(run, ENVIRONMENT_DIR));
-  for (const name of files) {
-    const failure = await sourceFile(run, name);
-    if (run.context.signal.aborted) {
-      return { kind: 'interrupted' };
-    }
-    if (failure !== undefined) {
-      return { kind: 'failed', failure };
-    }
+  const fault = await sourceAll(run, hooks);
+  if (fault !== undefined && !run.context.signal.aborted) {
+    return { kind: 'failed', failure: failureFor(run, fault) };
   }
-  const timings: HookTiming[] = [];
-  for (const hook of hooks) {
-    const result = await runHook(run, hook);
-    if (run.context.signal.aborted) {
-      return { kind: 'interrupted' };
-    }
-    if (result.kind === 'failed') {
+  for (const [index, hook] of hooks.entries()) {
+    const result = run.context.signal.aborted
+      ? undefined
+      : await runStoppable(run, hook, hooks.slice(index + 1));
+    if (result?.kind === 'failed' && !run.context.signal.aborted) {
       return result;
     }
-    timings.push(result.timing);
   }
-  return run.context.signal.aborted ? { kind: 'interrupted' } : { kind: 'ok', timings };
+  return run.context.signal.aborted
+    ? { kind: 'interrupted' }
+    : { kind: 'ok', timings: [...run.ran] };
 }
 
-/** Sources one file; the failure, when there is one. */
-async function sourceFile(run: Run, name: string): Promise<HookFailure | undefined> {
+/** Sources every file of `environment.d`; the fault of the one that failed for good. */
+async function sourceAll(run: Run, hooks: readonly string[]): Promise<Fault | undefined> {
+  for (;;) {
+    const fault = await sourceEach(run);
+    if (fault === undefined) {
+      return undefined;
+    }
+    if ((await stopAt(run, 'error', { ...fault, coming: hooks })) !== 'retry') {
+      return fault;
+    }
+    run.driver = await run.open();
+  }
+}
+
+async function sourceEach(run: Run): Promise<Fault | undefined> {
+  for (const name of selectEnvironmentFiles(await entriesFor(run, ENVIRONMENT_DIR))) {
+    const fault = await sourceFile(run, name);
+    if (fault !== undefined || run.context.signal.aborted) {
+      return fault;
+    }
+  }
+  return undefined;
+}
+
+/** Sources one file; the fault, when there is one. */
+async function sourceFile(run: Run, name: string): Promise<Fault | undefined> {
   const { request, context, driver, lastLines } = run;
   const path = `${request.dir}/../${ENVIRONMENT_DIR}/${name}`;
   lastLines.length = 0;
   context.emit({ kind: 'environment-file', path });
   const reply = await driver.send('source', path);
-  if (reply.kind === 'status') {
+  if (reply.kind !== 'gone') {
     return undefined;
   }
   const status = statusOf(reply.exit);
   const about = { directory: ENVIRONMENT_DIR, name, path };
   // A file that ends the shell with 0 would skip every hook of the phase without a word.
   return status === 0
-    ? failureFor(run, { ...about, status: 1, what: 'ended the shell before any hook could run' })
-    : failureFor(run, { ...about, status, what: `failed with status ${status}` });
+    ? { ...about, status: 1, what: 'ended the shell before any hook could run' }
+    : { ...about, status, what: `failed with status ${status}` };
 }
 
 type HookResult =
-  | { readonly kind: 'ok'; readonly timing: HookTiming }
+  | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly failure: HookFailure };
 
-async function runHook(run: Run, hook: string): Promise<HookResult> {
+/** One hook, with the stops before it, after it and where it fails. */
+async function runStoppable(
+  run: Run,
+  hook: string,
+  coming: readonly string[],
+): Promise<HookResult> {
+  const directory = basename(run.request.dir);
+  const site = { directory, name: hook, path: `${run.request.dir}/${hook}`, coming };
+  if ((await stopAt(run, 'before', site)) === 'skip') {
+    return { kind: 'done' };
+  }
+  for (;;) {
+    const fault = await runHook(run, hook);
+    if (run.context.signal.aborted) {
+      return { kind: 'done' };
+    }
+    const decision = await stopAt(run, fault === undefined ? 'after' : 'error', {
+      ...site,
+      ...fault,
+    });
+    const final = fault === undefined ? undefined : await failFor(run, fault, decision);
+    if (final !== undefined) {
+      return { kind: 'failed', failure: final };
+    }
+    if (decision !== 'retry') {
+      return { kind: 'done' };
+    }
+  }
+}
+
+/** The failure of a hook that nobody tries again or skips, or of what has to run before that. */
+async function failFor(
+  run: Run,
+  fault: Fault,
+  decision: StopDecision,
+): Promise<HookFailure | undefined> {
+  if (decision === 'go-on') {
+    // What the hook left behind, such as a tee(1), may still be saying why.
+    await run.driver.end();
+    return failureFor(run, fault);
+  }
+  if (fault.gone !== true) {
+    return undefined;
+  }
+  run.driver = await run.open();
+  const sourcing = await sourceAll(run, []);
+  return sourcing === undefined ? undefined : failureFor(run, sourcing);
+}
+
+/** Runs one hook; what went wrong, when something did. */
+async function runHook(run: Run, hook: string): Promise<Fault | undefined> {
   const { request, context, driver, lastLines } = run;
   const path = `${request.dir}/${hook}`;
   const directory = basename(request.dir);
@@ -246,28 +338,55 @@ async function runHook(run: Run, hook: string): Promise<HookResult> {
   const startedAt = performance.now();
   const reply = await driver.send('run', path);
   const durationMs = performance.now() - startedAt;
-  const status = reply.kind === 'status' ? reply.status : statusOf(reply.exit) || 1;
-  if (status !== 0) {
-    // What the hook left behind, such as a tee(1), may still be saying why.
+  const status = reply.kind === 'status' ? reply.status : statusOfGone(reply);
+  if (status !== 0 && request.stops?.wants('error', directory, hook) !== true) {
     await driver.end();
   }
   context.emit({ kind: 'hook-end', hook, status, durationMs });
   const { failureNote } = request;
   const cause = failureNote === undefined ? undefined : await takeFailureNote(failureNote, status);
   if (status === 0) {
-    return { kind: 'ok', timing: { hook, durationMs } };
+    run.ran.push({ hook, durationMs });
+    return undefined;
   }
-  const what =
-    reply.kind === 'status'
-      ? `failed with status ${status}`
-      : `took the shell that ran it with it, status ${status}`;
-  return {
-    kind: 'failed',
-    failure: {
-      ...failureFor(run, { directory, name: hook, path, status, what }),
-      ...(cause === undefined ? {} : { cause }),
-    },
-  };
+  const about = { directory, name: hook, path, status, ...(cause === undefined ? {} : { cause }) };
+  return reply.kind === 'status'
+    ? { ...about, what: `failed with status ${status}` }
+    : { ...about, gone: true, what: `took the shell that ran it with it, status ${status}` };
+}
+
+function statusOfGone(reply: Reply): number {
+  return reply.kind === 'gone' ? statusOf(reply.exit) || 1 : 1;
+}
+
+/** Asks whoever wants to stop here how to go on, while the shell that runs the hooks is held. */
+async function stopAt(
+  run: Run,
+  when: StopWhen,
+  site: (Fault | Omit<Fault, 'status' | 'what'>) & { readonly coming: readonly string[] },
+): Promise<StopDecision> {
+  const { stops, elementOf } = run.request;
+  const { directory, name, path, coming } = site;
+  if (stops?.wants(when, directory, name) !== true || run.context.signal.aborted) {
+    return 'go-on';
+  }
+  const element = elementOf?.(name, directory);
+  const held = await run.driver.hold();
+  try {
+    return await stops.at({
+      when,
+      directory,
+      name,
+      path,
+      coming,
+      ran: run.ran,
+      ...(element === undefined ? {} : { element }),
+      ...('status' in site ? { failure: failureFor(run, site) } : {}),
+      ...(held === undefined ? {} : { state: await readHookState(held.pid) }),
+    });
+  } finally {
+    await held?.release();
+  }
 }
 
 interface Fault {
@@ -276,13 +395,18 @@ interface Fault {
   readonly path: string;
   readonly status: number;
   readonly what: string;
+  /** What a command of the hook said of why it failed. */
+  readonly cause?: HookFailure['cause'];
+  /** The shell is gone with it. */
+  readonly gone?: boolean;
 }
 
 function failureFor({ request, lastLines }: Run, fault: Fault): HookFailure {
-  const { directory, name, path, status, what } = fault;
+  const { directory, name, path, status, what, cause } = fault;
   const element = request.elementOf?.(name, directory);
   const subject = directory === ENVIRONMENT_DIR ? 'Environment file' : 'Hook';
   const owner = element === undefined ? '' : ` of element '${element}'`;
+  const hint = HINTS.get(status);
   return {
     kind: 'hook',
     phase: request.phase,
@@ -292,7 +416,8 @@ function failureFor({ request, lastLines }: Run, fault: Fault): HookFailure {
     message: `${subject} '${directory}/${name}'${owner} ${what}`,
     status,
     lastLines: [...lastLines],
-    hint: HINTS.get(status) ?? 'Set break=after-error to get a shell where it failed',
+    ...(cause === undefined ? {} : { cause }),
+    ...(hint === undefined ? {} : { hint }),
   };
 }
 

@@ -121,7 +121,7 @@ export class Rig implements AsyncDisposable {
     ];
     const child = spawn(file ?? '', rest, {
       cwd: options.cwd ?? this.out,
-      env: this.#environment(options.env),
+      env: this.environment(options.env),
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -166,7 +166,8 @@ export class Rig implements AsyncDisposable {
     }
   }
 
-  #environment(extra: RunOptions['env'] = {}): NodeJS.ProcessEnv {
+  /** The clean environment of what it runs. */
+  environment(extra: RunOptions['env'] = {}): NodeJS.ProcessEnv {
     const base: NodeJS.ProcessEnv = {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: this.home,

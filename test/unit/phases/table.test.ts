@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertBreakPoints } from '../../../src/phases/breakpoints.ts';
 import { PHASES } from '../../../src/phases/table.ts';
 
 test('PHASES are upstream’s ten, in order', () => {
@@ -19,12 +18,4 @@ test('PHASES are upstream’s ten, in order', () => {
       'cleanup host',
     ],
   );
-});
-
-test('assertBreakPoints() takes every phase and after-error, and refuses the rest', () => {
-  const known = PHASES.flatMap(({ name }) => [`before-${name}`, `after-${name}`]);
-  assert.doesNotThrow(() => assertBreakPoints([...known, 'after-error']));
-  for (const point of ['before-error', 'before-install.d', 'install', 'before-block-device-size']) {
-    assert.throws(() => assertBreakPoints([point]), new RegExp(point));
-  }
 });

@@ -1,0 +1,265 @@
+/** Break points, with a person at a real terminal, and without one. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { BuildEvent } from '../../src/events/event.ts';
+import { hook, openRig, type Rig } from '../rig/rig.ts';
+import { KEYS, openTerminal, type TerminalSession } from '../rig/terminal.ts';
+
+const COMMAND = fileURLToPath(new URL('../../bin/disk-image-create', import.meta.url));
+const ARGUMENTS = ['-n', '-t', 'tar', '-o', 'image', 'tiny', 'mine'];
+const HOOK = '/tmp/in_target.d/install.d/50-fails';
+
+/** An element with something to inherit and a hook that fails. */
+async function writeElement(rig: Rig): Promise<string> {
+  return rig.element('mine', {
+    'environment.d/10-greet':
+      'export GREETING="a  b"\ngreet() { echo "<$GREETING>"; }\nexport -f greet\numask 027\n',
+    'install.d/40-first': hook('echo first ran'),
+    'install.d/50-fails': hook('echo "why it failed"; exit 3'),
+    'install.d/60-last': hook('greet >/last'),
+  });
+}
+
+function build(rig: Rig, points: string, env: Record<string, string> = {}): TerminalSession {
+  const events = path.join(rig.dir, 'events');
+  return openTerminal(rig, ['disk-image-create', '--events', events, ...ARGUMENTS], {
+    env: { break: points, DIB_NO_TIMESTAMP: '1', ...env },
+  });
+}
+
+async function eventsOf(rig: Rig): Promise<readonly BuildEvent[]> {
+  const text = await readFile(path.join(rig.dir, 'events'), 'utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as BuildEvent);
+}
+
+async function breaksOf(rig: Rig): Promise<readonly string[]> {
+  return (await eventsOf(rig)).flatMap((event) =>
+    event.kind === 'break-start' ? [event.point] : [],
+  );
+}
+
+/** Writes a file with a time after that of any copy of it that was made so far. */
+async function mend(file: string, body: string): Promise<void> {
+  await writeFile(file, `#!/bin/bash\n${body}\n`);
+  const later = Date.now() / 1000 + 60;
+  await utimes(file, later, later);
+}
+
+test('a hook that failed is looked at, mended in its element and tried again', async () => {
+  await using rig = await openRig();
+  const element = await writeElement(rig);
+  await using session = build(rig, 'after-error');
+  await session.sees(/At stage after-error\n/);
+  await session.sees(
+    /'install\.d\/50-fails' of element 'mine' failed with status 3:\n +why it failed/,
+  );
+  await session.sees(/phase +install, 4 of 10, inside the target\n/);
+  await session.sees(/ran +40-first \([\d.]+ s\)\n +next +60-last, .*phase post-install\n/);
+  await session.sees(/\[after-error\] .*# /);
+
+  session.types(`${KEYS.up}\r`);
+  await session.sees(new RegExp(`${HOOK}\n`));
+  await session.sees(/why it failed\n/);
+  session.types('greet; umask; echo "here: $PWD" "$(cat /etc/os-release)"\r');
+  await session.sees(/<a {2}b>\n0027\nhere: \/ ID=tiny/);
+  session.types('sleep 1002 & where\r');
+  await session.sees(/At stage after-error\n[\s\S]*# /);
+  session.types('sleep 1000\r');
+  await session.sees(/sleep 1000\n/);
+  session.types(KEYS.interrupt);
+  await session.sees(/# /);
+
+  session.types('retry\r');
+  await session.sees(/At stage after-error\n[\s\S]*# /);
+  await mend(path.join(element, 'install.d/50-fails'), 'echo mended it');
+  session.types('retry\r');
+  await session.sees(/mended it\n/);
+  assert.equal(await session.status, 0, session.text);
+  assert.deepEqual(await breaksOf(rig), ['after-error', 'after-error']);
+  assert.deepEqual(await rig.outputs(), ['image.tar']);
+});
+
+test('a build stops before and after phases and hooks, and goes on', async () => {
+  await using rig = await openRig();
+  await writeElement(rig);
+  const points = ['before-root', 'before-50-fails', 'after-install.d/60-last', 'after-cleanup'];
+  await using session = build(rig, points.join(','));
+  await session.sees(/before-root\] .*# /);
+  session.types('[ -d "$TARGET_ROOT" ] && echo "root: $TARGET_ROOT"; false\r');
+  await session.sees(/\nroot: \/.*\/mnt\n/);
+  session.types('exit\r');
+
+  await session.sees(/before-install\.d\/50-fails\] .*# /);
+  session.types('greet; retry\r');
+  await session.sees(/<a {2}b>\nNothing to retry at before-install\.d\/50-fails/);
+  session.types('skip\r');
+  await session.sees(/Left out 'install\.d\/50-fails'/);
+
+  await session.sees(/after-install\.d\/60-last\] .*# /);
+  session.types('cat /last; retry\r');
+  await session.sees(/\n<a {2}b>\n/);
+  await session.sees(/after-install\.d\/60-last\] .*# /);
+  session.types(KEYS.endOfInput);
+
+  await session.sees(/after-cleanup\] .*# /);
+  session.types('abort\r');
+  assert.equal(await session.status, 1, session.text);
+  assert.match(session.text, /ERROR: Somebody ended the build at after-cleanup/);
+  const again = 'after-install.d/60-last';
+  assert.deepEqual(await breaksOf(rig), [
+    'before-root',
+    'before-install.d/50-fails',
+    again,
+    again,
+    'after-cleanup',
+  ]);
+  assert.deepEqual(await rig.outputs(), []);
+});
+
+const LEAVING: readonly (readonly [keys: string, status: number, last: RegExp])[] = [
+  ['exit\r', 1, /ERROR: Hook 'install\.d\/50-fails'/],
+  ['abort\r', 1, /ERROR: Hook 'install\.d\/50-fails'/],
+  ['skip\r', 0, /Build completed successfully/],
+];
+
+for (const [keys, status, last] of LEAVING) {
+  test(`${keys.trim()} after an error ends the build with ${status}`, async () => {
+    await using rig = await openRig();
+    await writeElement(rig);
+    await using session = build(rig, 'after-error');
+    await session.sees(/\[after-error\] .*# /);
+    session.types(keys);
+    assert.equal(await session.status, status, session.text);
+    assert.match(session.text, last);
+  });
+}
+
+test('a shell that an environment file ended is started again by retry', async () => {
+  await using rig = await openRig();
+  const element = await rig.element('mine', { 'environment.d/10-broken': 'echo $NOWHERE\n' });
+  await using session = build(rig, 'after-error');
+  await session.sees(
+    /Environment file 'environment\.d\/10-broken' [\s\S]*before-|\[after-error\] .*# /,
+  );
+  await mend(path.join(element, 'environment.d/10-broken'), 'export MENDED=yes');
+  session.types('retry\r');
+  assert.equal(await session.status, 0, session.text);
+});
+
+test('in a target without bash the shell is its sh, with the same commands', async () => {
+  await using rig = await openRig();
+  await rig.element('mine', {
+    'root.d/90-no-bash': hook('cd "$TARGET_ROOT/bin" && rm bash && ln -sf busybox sh'),
+  });
+  await using session = build(rig, 'before-pre-install');
+  await session.sees(/\[before-pre-install\] # /);
+  session.types('where\r');
+  await session.sees(/At stage before-pre-install\n[\s\S]*# /);
+  session.types('skip\r');
+  await session.sees(/Nothing to skip at before-pre-install/);
+  session.types('abort\r');
+  assert.equal(await session.status, 1, session.text);
+});
+
+test('a target without any shell gives one on the host', async () => {
+  await using rig = await openRig();
+  await rig.element('mine', { 'root.d/90-no-shell': hook('rm "$TARGET_ROOT"/bin/{bash,sh}') });
+  await using session = build(rig, 'before-pre-install');
+  await session.sees(/inside the target; this shell is on the host/);
+  await session.sees(/# /);
+  session.types('ls "$TMP_MOUNT_PATH/etc"; abort\r');
+  await session.sees(/os-release/);
+  assert.equal(await session.status, 1, session.text);
+});
+
+test('a build whose terminal hangs up in the shell ends and leaves nothing', async () => {
+  await using rig = await openRig();
+  await writeElement(rig);
+  await using session = build(rig, 'before-install');
+  await session.sees(/before-install\] .*# /);
+  session.types('sleep 1000 & sleep 1001\r');
+  await session.sees(/sleep 1001\n/);
+  session.hangUp();
+  await session.status;
+  // The rig asserts that no process, mount or directory is left.
+  await rig.assertNothingLeaked();
+  assert.deepEqual(await rig.outputs(), []);
+});
+
+test('break_cmd runs instead of the shell, also without a terminal, and its status counts', async () => {
+  await using rig = await openRig();
+  await writeElement(rig);
+  const env = { break: 'before-40-first,after-error', break_cmd: 'greet; cat /etc/os-release' };
+  const failed = await rig.run('disk-image-create', ARGUMENTS, { env });
+  assert.equal(failed.status, 1, failed.stderr);
+  const lines = failed.stdout.split('\n').map((line) => line.replace(/^.{23} \| /, ''));
+  assert.equal(lines.filter((line) => line === '<a  b>').length, 2, failed.stdout);
+  assert.match(failed.stderr, /ERROR: Hook 'install\.d\/50-fails'/);
+  const refused = await rig.run('disk-image-create', ARGUMENTS, {
+    env: { break: 'before-root', break_cmd: 'exit 7' },
+  });
+  assert.equal(refused.status, 1);
+  assert.match(
+    refused.stderr,
+    /ERROR: The command 'exit 7' ended the build at before-root: status 7/,
+  );
+});
+
+for (const input of ['ignore', 'pipe', 'closed'] as const) {
+  test(`without a terminal (input: ${input}) a break point ends the build at once with 2`, async () => {
+    await using rig = await openRig();
+    await writeElement(rig);
+    const child = spawn(
+      'bash',
+      ['-c', `exec "$@" ${input === 'closed' ? '<&-' : ''}`, 'bash', COMMAND, ...ARGUMENTS],
+      {
+        cwd: rig.out,
+        env: rig.environment({ break: 'after-error,before-install.d/50-fails', DIB_X: 'a b' }),
+        stdio: [input === 'pipe' ? 'pipe' : 'ignore', 'ignore', 'pipe'],
+      },
+    );
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    assert.deepEqual(await once(child, 'close'), [2, null]);
+    assert.match(said, /Cannot stop at before-install\.d\/50-fails: there is no terminal/);
+    assert.match(
+      said,
+      /\n {4}break=after-error,before-install\.d\/50-fails .*DIB_X='a b' .*disk-image-create -n -t tar -o image tiny mine\n/,
+    );
+  });
+}
+
+test('without a terminal after-error leaves the failure what it is, and says how to look', async () => {
+  await using rig = await openRig();
+  await writeElement(rig);
+  const { status, stdout, stderr } = await rig.run('disk-image-create', ARGUMENTS, {
+    env: { break: 'after-error' },
+  });
+  assert.equal(status, 1);
+  assert.match(stdout, /Cannot stop at after-error: there is no terminal/);
+  assert.match(stderr, /break=after-error .*disk-image-create .*-n -t tar -o image tiny mine\n/);
+});
+
+test('an unknown break point is refused before anything is built', async () => {
+  await using rig = await openRig();
+  await writeElement(rig);
+  const { status, stderr, events } = await rig.run('disk-image-create', ARGUMENTS, {
+    env: { break: 'before-install.d/50-fail' },
+  });
+  assert.equal(status, 2);
+  assert.match(
+    stderr,
+    /Unknown break point 'before-install\.d\/50-fail'\n[\s\S]*Did you mean before-install\.d\/50-fails/,
+  );
+  assert.ok(!events.some((event) => event.kind === 'build-start'));
+});
