@@ -39,20 +39,21 @@ let own: Promise<Identity> | undefined;
 
 /** This process. */
 export function ownIdentity(): Promise<Identity> {
-  own ??= readOwnIdentity();
+  own ??= identityOf(process.pid);
   return own;
 }
 
-async function readOwnIdentity(): Promise<Identity> {
+/** A process of our own PID namespace, such as a child. */
+export async function identityOf(pid: number): Promise<Identity> {
   const [boot, namespace, state] = await Promise.all([
     readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
     readlink('/proc/self/ns/pid').catch(() => ''),
-    readProcess(process.pid),
+    readProcess(pid),
   ]);
   return {
     boot: boot.replaceAll(/[^0-9a-f]/g, ''),
     pidNamespace: /\d+/.exec(namespace)?.[0] ?? '',
-    pid: process.pid,
+    pid,
     startTicks: state?.startTicks ?? '',
   };
 }

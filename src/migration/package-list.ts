@@ -11,6 +11,7 @@ const BASE = /^https?:\/\/[A-Za-z0-9.-]+(?::\d+)?(?:\/[A-Za-z0-9._+~^@%=,:/-]*)?
 const FILE = /\.(?:no)?src\.rpm$/;
 const WORD = /^[A-Za-z0-9._+~^:%@-]+$/;
 const LONGEST_URL = 600;
+const LONGEST_WORDS = 200;
 
 /** A package as metadata has it. */
 export interface ListedPackage {
@@ -30,7 +31,8 @@ export function packageLine(
   root: string,
 ): { readonly line: string } | { readonly unusable: string } {
   const { name, version, href } = listed;
-  if (!WORD.test(name) || !WORD.test(version)) {
+  const isShort = name.length + version.length <= LONGEST_WORDS;
+  if (!WORD.test(name) || !WORD.test(version) || !isShort) {
     return { unusable: `the name or version ${JSON.stringify(`${name} ${version}`)}` };
   }
   if (listed.base !== undefined && !BASE.test(listed.base)) {

@@ -15,7 +15,7 @@ import { YamlValue } from './yaml-reader.ts';
 
 const DAY_SECONDS = 86_400;
 /** Part of file names, so nothing that a path could be made of. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/;
 const NAME_MEANING = 'a name of letters, digits, ".", "_" and "-"';
 /** No blanks and no control characters; no credentials, which would get into logs. */
 const REPOMD = /^https?:\/\/[^\s@]+\/repomd\.xml$/;

@@ -75,7 +75,8 @@ export function startChild(command: ChildCommand): Child {
   };
 }
 
-function killGroup(pid: number, signal: NodeJS.Signals): void {
+/** Signals a process group; one that is gone already is fine. */
+export function killGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {
