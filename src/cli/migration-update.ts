@@ -11,6 +11,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
     description: 'check the configuration and print it with all defaults',
     run: async (argv) => (await import('./migration/config.ts')).configCommand(argv),
   },
+  run: {
+    description: 'look for new packages and submit them, once',
+    run: async (argv) => (await import('./migration/run.ts')).runVerb(argv),
+  },
   status: {
     description: 'show what the last runs did',
     run: async (argv) => (await import('./migration/status.ts')).statusCommand(argv),

@@ -20,7 +20,7 @@ export class Journal implements AsyncDisposable {
   readonly #file: string;
   readonly #isReadOnly: boolean;
   readonly #known = new Map<string, Slot>();
-  #handle: Handle | undefined;
+  #handle: Promise<Handle> | undefined;
   #slots = 0;
 
   private constructor(file: string, isReadOnly: boolean) {
@@ -95,27 +95,31 @@ export class Journal implements AsyncDisposable {
     await writeWhole(this.#file, Buffer.concat(parts));
   }
 
-  async #open(): Promise<Handle> {
+  /** Once, however many submissions begin at the same time. */
+  #open(): Promise<Handle> {
     if (this.#isReadOnly) {
       throw new Error('The journal was opened to be read only');
     }
-    if (this.#handle === undefined) {
-      this.#handle = await fs.open(this.#file, 'r+').catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') {
-          return fs.open(this.#file, 'w+');
-        }
-        throw error;
-      });
-      // After a slot that was not written to its end, the next begins at a multiple all the same.
-      this.#slots = Math.ceil((await this.#handle.stat()).size / SLOT_BYTES);
-    }
+    this.#handle ??= this.#openFile();
     return this.#handle;
+  }
+
+  async #openFile(): Promise<Handle> {
+    const handle = await fs.open(this.#file, 'r+').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') {
+        return fs.open(this.#file, 'w+');
+      }
+      throw error;
+    });
+    // After a slot that was not written to its end, the next begins at a multiple all the same.
+    this.#slots = Math.ceil((await handle.stat()).size / SLOT_BYTES);
+    return handle;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const handle = this.#handle;
     this.#handle = undefined;
-    await handle?.close();
+    await (await handle)?.close();
   }
 }
 
