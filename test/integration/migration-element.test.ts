@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { RELEASES, repoFile } from '../rig/openeuler-mirror/generate/release.ts';
 import { type HookResult, ROOT, runHook, withFiles } from '../rig/run-hook.ts';
 import { serve } from '../rig/small-server.ts';
 
@@ -55,30 +56,23 @@ test('what the user says counts, an empty list of gems included', async () => {
 });
 
 test('the repositories of the image name the mirror, and nothing else', async () => {
-  const repo = [
-    '[OS]',
-    'baseurl=http://repo.openeuler.org/openEuler-22.03-LTS/OS/$basearch/',
-    'metalink=https://mirrors.openeuler.org/metalink?repo=$releasever/OS&arch=$basearch',
-    'metadata_expire=1h',
-    'enabled=1',
-    'gpgkey=https://repo.openeuler.org/openEuler-22.03-LTS/OS/$basearch/RPM-GPG-KEY-openEuler',
-    '',
-  ];
-  await using target = await withFiles({ 'etc/yum.repos.d/openEuler.repo': repo.join('\n') });
+  // The newest release: its file has links to other mirrors, and times.
+  const original = RELEASES.map(repoFile).at(-1) ?? '';
+  assert.match(original, /^metalink=/m);
+  await using target = await withFiles({ 'etc/yum.repos.d/openEuler.repo': original });
+  const mirror = 'https://mirror.example/a|b&c';
   const result = await runHook([hookFile('cleanup.d/96-migration-update-repositories')], {
     TARGET_ROOT: target.root,
-    DIB_MIGRATION_MIRROR: 'https://mirror.example/a|b&c/',
+    DIB_MIGRATION_MIRROR: `${mirror}/`,
   });
   assert.equal(result.status, 0, result.stderr);
+  const expected = original
+    .split('\n')
+    .filter((line) => !/^(metalink|metadata_expire)=/.test(line))
+    .map((line) => line.replace(/https?:\/\/[^/]+/, () => mirror));
   assert.equal(
     await readFile(path.join(target.root, 'etc/yum.repos.d/openEuler.repo'), 'utf8'),
-    [
-      '[OS]',
-      'baseurl=https://mirror.example/a|b&c/openEuler-22.03-LTS/OS/$basearch/',
-      'enabled=1',
-      'gpgkey=https://mirror.example/a|b&c/openEuler-22.03-LTS/OS/$basearch/RPM-GPG-KEY-openEuler',
-      '',
-    ].join('\n'),
+    expected.join('\n'),
   );
 });
 
