@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ciSystem } from '../events/ci-log.ts';
 import type { Emit } from '../events/event.ts';
 import { readEventLines } from '../events/event-lines.ts';
 import { FactsReader } from '../events/facts-reader.ts';
@@ -80,12 +81,18 @@ function printSummary(facts: FactsReader, plan: BuildPlan): void {
   process.stdout.write(`${renderSummary(facts.facts, { columns, unicode }).join('\n')}\n`);
 }
 
+/** Some CI systems give a terminal to a job; there is nobody to answer at it. */
+function somebodyIsThere(): boolean {
+  const inCi = ciSystem(ownEnvironment()) !== undefined;
+  return process.stdin.isTTY && process.stdout.isTTY && !inCi;
+}
+
 /** @throws Failed */
 async function attempt(request: BuildImageRequest, readers: FanOut): Promise<void> {
   const { skipBase } = request;
   const privilege = neededPrivilege();
   const preparation = await prepareBuild(request.plan, { skipBase, privilege }, readers.emit);
-  const terminal = process.stdin.isTTY && process.stdout.isTTY;
+  const terminal = somebodyIsThere();
   assertCanBreak(preparation.build.plan.breaks, terminal, request.plan.repeat);
   const { build } = preparation;
   const environment = toolEnvironment(toolPath(build.plan.environment.PATH));

@@ -1,5 +1,6 @@
 /** Who gets the events of a build: the console, the log file, the events file. */
 import { createWriteStream } from 'node:fs';
+import { ciSystem } from '../events/ci-log.ts';
 import { configError } from '../events/failure.ts';
 import { JsonLines } from '../events/json-lines.ts';
 import { LogFile } from '../events/log-file.ts';
@@ -24,9 +25,13 @@ export async function openReaders(show: ShowPlan, eventsFile?: string): Promise<
 }
 
 async function openConsole(show: ShowPlan): Promise<Reader> {
-  const terminal = describeTerminal(process.stdout.isTTY === true, ownEnvironment());
-  if (!terminal.live || show.trace > 0) {
-    return new PlainConsole(process.stdout, { timestamps: show.timestamps });
+  const environment = ownEnvironment();
+  const terminal = describeTerminal(process.stdout.isTTY === true, environment);
+  const system = ciSystem(environment);
+  if (!terminal.live || show.trace > 0 || system !== undefined) {
+    const workspace = environment.GITHUB_WORKSPACE ?? process.cwd();
+    const ci = system === undefined ? undefined : { system, workspace };
+    return new PlainConsole(process.stdout, { timestamps: show.timestamps, ci });
   }
   const { openLiveView } = await import('../events/live-view.ts');
   return openLiveView(process.stdout, { terminal, phases: PHASES.map((phase) => phase.name) });

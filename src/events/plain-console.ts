@@ -1,5 +1,6 @@
 /** The log on a stream that is no terminal, or one that cannot redraw. */
 import type { Writable } from 'node:stream';
+import { type CiLog, ciMarks } from './ci-log.ts';
 import type { BuildEvent } from './event.ts';
 import { INITIAL_LOG_STATE, logLines, nextLogState, renderTimestamp } from './lines.ts';
 import type { Reader } from './reader.ts';
@@ -10,11 +11,18 @@ export class PlainConsole implements Reader {
   readonly name = 'the console';
   readonly #writer: TolerantWriter;
   readonly #timestamps: boolean;
+  readonly #ci: CiLog | undefined;
   #state = INITIAL_LOG_STATE;
+  #group: string | undefined;
 
-  constructor(stream: Writable, options: { readonly timestamps: boolean }) {
+  /** `ci`: groups and annotations for that system go between the lines. */
+  constructor(
+    stream: Writable,
+    options: { readonly timestamps: boolean; readonly ci?: CiLog | undefined },
+  ) {
     this.#writer = new TolerantWriter(stream);
     this.#timestamps = options.timestamps;
+    this.#ci = options.ci;
   }
 
   receive(event: BuildEvent): void {
@@ -23,7 +31,14 @@ export class PlainConsole implements Reader {
       event.kind === 'build-end' && event.failure !== undefined ? [] : logLines(event, this.#state);
     this.#state = nextLogState(this.#state, event);
     const prefix = this.#timestamps ? renderTimestamp(event.at) : '';
-    this.#writer.write(lines.map((line) => `${prefix}${line}\n`).join(''));
+    const text = lines.map((line) => `${prefix}${line}\n`).join('');
+    if (this.#ci === undefined) {
+      this.#writer.write(text);
+      return;
+    }
+    const { before, after, open } = ciMarks(this.#ci, event, this.#group);
+    this.#group = open;
+    this.#writer.write(before + text + after);
   }
 
   drained(): Promise<void> {
