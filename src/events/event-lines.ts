@@ -24,7 +24,8 @@ type Shape<K> = {
   readonly [F in Exclude<keyof BodyOf<K>, 'kind' | Optional<BodyOf<K>>>]: FieldTypeOf<BodyOf<K>[F]>;
 };
 
-const SHAPES: { readonly [K in EventBody['kind']]: Shape<K> } = {
+/** The required fields of every kind, with their types. */
+export const EVENT_SHAPES: { readonly [K in EventBody['kind']]: Shape<K> } = {
   'build-start': {
     version: 'string',
     elements: 'strings',
@@ -79,10 +80,10 @@ export function parseEventLine(line: string): ParsedLine {
   if (typeof event.at !== 'number' || typeof event.kind !== 'string') {
     return { kind: 'invalid', reason: 'it has no time or kind' };
   }
-  if (!Object.hasOwn(SHAPES, event.kind)) {
+  if (!Object.hasOwn(EVENT_SHAPES, event.kind)) {
     return { kind: 'unknown', name: event.kind };
   }
-  const shape: Readonly<Record<string, FieldType>> = SHAPES[event.kind as EventBody['kind']];
+  const shape: Readonly<Record<string, FieldType>> = EVENT_SHAPES[event.kind as EventBody['kind']];
   const wrong = Object.keys(shape).filter((field) => !isOfType(event[field], shape[field]));
   return wrong.length === 0
     ? { kind: 'event', event: event as unknown as BuildEvent }

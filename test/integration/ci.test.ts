@@ -1,0 +1,52 @@
+/** A build in CI: a log that folds, a failure that is shown, events that are what the schema says. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { assertValidEvents } from '../rig/events-schema.ts';
+import { hook, openRig, type Rig } from '../rig/rig.ts';
+
+const BUILD = ['-n', '-t', 'tar,raw', '-o', 'image', 'tiny', 'greeter'];
+
+async function eventLines(rig: Rig): Promise<readonly string[]> {
+  const text = await readFile(path.join(rig.dir, 'events-1.jsonl'), 'utf8');
+  return text.split('\n').filter((line) => line !== '');
+}
+
+test('on GitLab every group that is opened is closed, and every event is what the schema says', async () => {
+  await using rig = await openRig();
+  await rig.element('greeter', { 'install.d/10-greet': hook('echo good-morning') });
+  const { status, stdout, stderr } = await rig.run('disk-image-create', BUILD, {
+    env: { CI: 'true', GITLAB_CI: 'true' },
+  });
+  assert.equal(status, 0, stdout + stderr);
+  const marks = [
+    ...stdout.replaceAll('\u001b[0K', '').matchAll(/^section_(start|end):\d+:([\w.-]+)/gm),
+  ].map(([, what, name]) => `${what} ${name}`);
+  const starts = marks.filter((mark) => mark.startsWith('start '));
+  // One after the other: no group is in another one.
+  assert.deepEqual(
+    marks,
+    starts.flatMap((start) => [start, start.replace('start', 'end')]),
+  );
+  assert.ok(starts.includes('start phase-install'), marks.join(', '));
+  assert.ok(starts.includes('start step-write-tar'), marks.join(', '));
+  await assertValidEvents(await eventLines(rig));
+});
+
+test('on GitHub a failing hook is an annotation outside of its group, and nobody is asked', async () => {
+  await using rig = await openRig();
+  await rig.element('greeter', { 'install.d/10-greet': hook('echo last-words; exit 7') });
+  const { status, stdout, stderr } = await rig.run('disk-image-create', BUILD, {
+    env: { CI: 'true', GITHUB_ACTIONS: 'true', GITHUB_WORKSPACE: rig.elements },
+  });
+  assert.equal(status, 1, stdout + stderr);
+  const lines = stdout.split('\n').filter((line) => line.startsWith('::'));
+  assert.match(lines.at(-3) ?? '', /^::group::Phase install: \d+ hooks$/);
+  assert.equal(lines.at(-2), '::endgroup::');
+  assert.match(
+    lines.at(-1) ?? '',
+    /^::error file=greeter\/install\.d\/10-greet,title=disk-image-create::.*status 7.*last-words/,
+  );
+  await assertValidEvents(await eventLines(rig));
+});
