@@ -155,7 +155,9 @@ interface EngineRun {
 }
 
 async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
-  const program = [process.execPath, fileURLToPath(new URL('./engine.js', import.meta.url))];
+  const script = fileURLToPath(new URL('./engine.js', import.meta.url));
+  // The engine does not read it: `dibkit enter` finds the build by it.
+  const program = [process.execPath, script, order.buildDir];
   const { environment: env, privilege } = run;
   const engine = startContained(program, { env, privilege });
   run.interrupts.stops(engine);

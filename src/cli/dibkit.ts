@@ -21,6 +21,7 @@ const VERBS = {
   extract: async (argv: readonly string[]) => (await import('./extract.ts')).extract(argv),
   'unpack-image': async (argv: readonly string[]) =>
     (await import('./unpack-image.ts')).unpackImageCommand(argv),
+  enter: async (argv: readonly string[]) => (await import('./enter.ts')).enter(argv),
   plan: async (argv: readonly string[]) => (await import('./plan.ts')).plan(argv),
 } as const;
 
@@ -36,6 +37,7 @@ await runCommand(async () => {
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES);
   command.command('doctor').description('what this host lacks for a build');
+  command.command('enter').description('a shell in a build that runs or is stopped');
   command.command('fetch').description('a file from the network into the cache, verified');
   command.command('extract').description('put an archive into a directory, and nowhere else');
   command.command('unpack-image').description('put a container image into a directory');

@@ -15,6 +15,7 @@ import type { Stop, StopDecision, Stops } from '../run-parts/stops.ts';
 import { AFTER_ERROR, hookPoint, phasePoint } from './break-names.ts';
 import { type BreakOutcome, runBreak, type Terminal } from './break-shell.ts';
 import type { BuildPaths } from './environment.ts';
+import type { RunRecorder } from './run-record.ts';
 import type { Phase } from './table.ts';
 
 export interface Breakers {
@@ -30,6 +31,7 @@ export interface BreakSite {
   /** Of the phase, before `environment.d`. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  readonly recorder: RunRecorder;
 }
 
 /** Refuses, before anything is built, break points that could only end the build. @throws Failed `usage`. */
@@ -116,13 +118,14 @@ export class PhaseBreaks {
     state: { env: Readonly<Record<string, string>>; cwd: string; umask: string },
     stop?: Stop,
   ): Promise<BreakOutcome> {
-    const { phase, paths, tree } = this.#site;
+    const { phase, paths, tree, recorder } = this.#site;
     const { terminal } = this.#breakers;
     const source = stop === undefined ? undefined : tree.sourceOf(stop.directory, stop.name);
     // Upstream's `break_outside_target` is for errors alone.
     const outsideTarget = this.#breakers.plan.outsideTarget && point === AFTER_ERROR;
     this.touched = true;
-    return runBreak({
+    await recorder.update({ stopped: point });
+    const outcome = await runBreak({
       scene: {
         point,
         phase,
@@ -137,6 +140,8 @@ export class PhaseBreaks {
       hooksDir: paths.hooksDir,
       ...state,
     });
+    await recorder.update({ stopped: undefined });
+    return outcome;
   }
 
   #assertGoingOn(point: string, { decision, status }: BreakOutcome): void {

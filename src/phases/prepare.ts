@@ -188,6 +188,7 @@ async function requirementsOf(
       disk,
       fsTypes,
       privilege,
+      shells: plan.breaks.points.length > 0 && plan.breaks.command === undefined,
       ...(plan.container.compression === undefined
         ? {}
         : { compression: plan.container.compression }),

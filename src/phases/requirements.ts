@@ -27,6 +27,8 @@ export interface Needs {
   /** Of layers of container images, where the user chose. */
   readonly compression?: Compression;
   readonly privilege: Privilege;
+  /** Whether there are break points with a shell. */
+  readonly shells?: boolean;
 }
 
 interface Row extends Requirement {
@@ -77,6 +79,12 @@ const ROWS: readonly Row[] = [
     packages: same('findutils'),
     why: 'to measure the target',
     when: always,
+  },
+  {
+    tools: ['script'],
+    packages: { debian: 'bsdutils', redhat: 'util-linux', suse: 'util-linux' },
+    why: 'to give debug shells a terminal of their own',
+    when: (needs) => needs.shells === true,
   },
   {
     tools: ['tar'],

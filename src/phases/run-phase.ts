@@ -15,6 +15,7 @@ import {
   phaseEnvironment,
   TARGET_HOOKS,
 } from './environment.ts';
+import { RunRecorder, wasEntered } from './run-record.ts';
 import type { Phase } from './table.ts';
 
 export interface PhaseRun {
@@ -26,8 +27,8 @@ export interface PhaseRun {
 
 export interface PhaseResult {
   /**
-   * A person, or `break_cmd`, was in the build while it was stopped here: what the phase left is not
-   * what its hooks make of its inputs.
+   * A person, or `break_cmd`, was in the build here, or `dibkit enter` in this phase or before: what
+   * the phase left need not be what its hooks make of its inputs.
    */
   readonly touched: boolean;
 }
@@ -46,14 +47,16 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
   }
   const env = phaseEnvironment(environment, phase);
   const { cwd } = environment.plan.image;
-  const site = { phase, paths: environment.paths, tree: run.tree, env, cwd };
+  const recorder = new RunRecorder(phase, environment, env);
+  await recorder.update({});
+  const site = { phase, paths: environment.paths, tree: run.tree, env, cwd, recorder };
   const breaks = new PhaseBreaks(site, run.breakers, context);
   await breaks.atPhase('before');
   if (present) {
-    await runHooks(run, breaks, context);
+    await runHooks(run, { breaks, recorder }, context);
   }
   await breaks.atPhase('after');
-  return { touched: breaks.touched };
+  return { touched: breaks.touched || (await wasEntered(environment.paths.buildDir)) };
 }
 
 /** `mounts` follow from the table: a phase that needs the kernel's file systems finds them there. */
@@ -91,7 +94,11 @@ async function bindHooks(
   });
 }
 
-async function runHooks(run: PhaseRun, breaks: PhaseBreaks, context: Context): Promise<void> {
+async function runHooks(
+  run: PhaseRun,
+  watch: { readonly breaks: PhaseBreaks; readonly recorder: RunRecorder },
+  context: Context,
+): Promise<void> {
   const { phase, tree, environment } = run;
   const { hooksDir, targetRoot } = environment.paths;
   const directory = `${phase.name}.d`;
@@ -109,7 +116,8 @@ async function runHooks(run: PhaseRun, breaks: PhaseBreaks, context: Context): P
       elementOf: (file, from) => tree.elementOf(from, file),
       sourceOf: (file, from) => tree.sourceOf(from, file),
       failureNote: failureNote(environment.paths, phase).seenHere,
-      stops: breaks.stops,
+      stops: watch.breaks.stops,
+      onShell: (pid) => void watch.recorder.update(pid === undefined ? {} : { shell: pid }),
     },
     context,
   );

@@ -25,7 +25,7 @@ export interface TerminalOutcome {
 }
 
 /** Variables that script's own shell would act on, given to the program alone. */
-const NOT_FOR_THE_RELAY = ['BASH_ENV', 'ENV', 'SHELL'] as const;
+const NOT_FOR_THE_RELAY = ['BASH_ENV', 'ENV', 'PS1', 'SHELL'] as const;
 
 /**
  * The command line and the environment that run a program on a terminal of its own. Pure. Source:

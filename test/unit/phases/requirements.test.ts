@@ -20,6 +20,18 @@ test('engineRequirements() asks only for what the formats and file systems need'
   assert.ok(!tools(['raw'], true, ['swap']).includes('mke2fs'));
 });
 
+test('engineRequirements() asks for script where a debug shell may be opened', () => {
+  const asks = (shells: boolean): boolean =>
+    engineRequirements({
+      types: ['tar'],
+      disk: false,
+      fsTypes: [],
+      privilege: 'root',
+      shells,
+    }).some((need) => need.tools.includes('script'));
+  assert.deepEqual([asks(true), asks(false)], [true, false]);
+});
+
 test('engineRequirements() asks for the id tools only where root is a namespace’s', () => {
   const asks = (privilege: 'root' | 'user-namespace'): boolean =>
     engineRequirements({ types: ['tar'], disk: false, fsTypes: [], privilege }).some((need) =>
