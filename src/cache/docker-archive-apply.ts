@@ -20,24 +20,69 @@ import {
 import { type ArchiveReader, readImageArchive } from './docker-archive-read.ts';
 import { isMarker, type Removal, removalFor } from './docker-archive-whiteouts.ts';
 import { type ExtractionHost, extractArchive } from './extract.ts';
+import { type Compress, findKeptLayer, keepLayer } from './kept-layers.ts';
 
 /** What unpacking needs of the host. */
-export type UnpackHost = ArchiveReader & ExtractionHost;
+export interface UnpackHost extends ArchiveReader, ExtractionHost {
+  readonly compress: Compress;
+  readonly signal: AbortSignal;
+}
+
+export interface UnpackPlaces {
+  readonly archive: string;
+  /** An existing directory. */
+  readonly root: string;
+  /** An empty directory, which holds the layers for the time of this. */
+  readonly spool: string;
+  /** An existing directory, for what saves work the next time; see `kept-layers.ts`. */
+  readonly keep?: string;
+}
+
+/** The digests of the layers, lowest first, and whether they had been kept. */
+export interface Unpacked {
+  readonly digests: readonly string[];
+  readonly kept: boolean;
+}
 
 /**
- * Unpacks the image in `archive` into the existing directory `root`; `spool` is an empty directory
- * that holds the layers for the time of that.
+ * Unpacks the image in an archive.
  *
- * @returns the layers' digests, lowest first
  * @throws Failed as `readImageArchive` and `extractArchive` do
  */
-export async function unpackImage(
-  places: { readonly archive: string; readonly root: string; readonly spool: string },
-  host: UnpackHost,
-): Promise<readonly string[]> {
-  const { archive, root, spool } = places;
+export async function unpackImage(places: UnpackPlaces, host: UnpackHost): Promise<Unpacked> {
+  const { archive, root, spool, keep } = places;
+  const kept = keep === undefined ? undefined : await findKeptLayer(keep, archive);
+  if (kept !== undefined) {
+    await extractArchive(kept.file, root, host);
+    return { digests: [kept.sha256], kept: true };
+  }
   const members = await readImageArchive(archive, spool, host);
   const layers = await chooseLayers(members, archive);
+  const [layer, ...more] = layers;
+  // One core compresses while another one writes the tree.
+  await settled([
+    applyLayers(layers, root, host),
+    ...(keep === undefined || layer === undefined || more.length > 0
+      ? []
+      : [keepLayer({ dir: keep, archive, layer }, host.compress, host.signal)]),
+  ]);
+  return { digests: layers.map(({ sha256 }) => sha256), kept: false };
+}
+
+/** Waits for all of them: the files that they use are removed afterwards. @throws what the first did */
+async function settled(works: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) {
+    if (result.status === 'rejected') {
+      throw result.reason;
+    }
+  }
+}
+
+async function applyLayers(
+  layers: readonly Layer[],
+  root: string,
+  host: UnpackHost,
+): Promise<void> {
   for (const [index, layer] of layers.entries()) {
     const markers = index === 0 ? [] : await makeRoomFor(layer, root);
     await extractArchive(layer.file, root, host);
@@ -45,7 +90,6 @@ export async function unpackImage(
       await rm(await insideRoot(root, marker), { force: true });
     }
   }
-  return layers.map(({ sha256 }) => sha256);
 }
 
 async function chooseLayers(members: Members, archive: string): Promise<readonly Layer[]> {

@@ -1,14 +1,16 @@
 /** `dibkit unpack-image`, which hooks call as `dib-unpack-image`: a container image into a directory. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Command } from 'commander';
-import { unpackImage } from '../cache/docker-archive-apply.ts';
+import { type Unpacked, unpackImage } from '../cache/docker-archive-apply.ts';
 import type { Decompression } from '../cache/docker-archive-read.ts';
-import { usageError } from '../events/failure.ts';
-import { type Running, start, statusOf } from '../sandbox/process.ts';
+import type { Context } from '../events/event.ts';
+import { failureOf, usageError } from '../events/failure.ts';
+import { findTool } from '../sandbox/host-tools.ts';
+import { type Running, runTool, start, statusOf } from '../sandbox/process.ts';
 import { extractionHost, untilSignalled } from './extract.ts';
 import { parseArguments } from './parse-arguments.ts';
 
@@ -17,7 +19,8 @@ ARCHIVE is what 'docker save' or 'skopeo copy docker-archive:' wrote, compressed
 put over each other, what an upper layer deletes is deleted, and every layer is compared with the
 digest in the image's configuration. How files are written: see 'dibkit extract --help'.
 
-The layers are kept in TMPDIR for the time of that.
+The layers are in TMPDIR for the time of that. With --keep, the layer of an archive that dib-fetch has
+verified is kept in DIR, compressed with zstd, and is used as long as the archive is the same.
 
 Exit status: 0 done, 1 a tool failed, 2 wrong arguments, 3 the host lacks something, 4 the archive is
 damaged or hostile.
@@ -29,6 +32,7 @@ export async function unpackImageCommand(argv: readonly string[]): Promise<numbe
     .description('Puts the root file system of a container image into the directory ROOT.')
     .argument('<archive>')
     .argument('<root>')
+    .option('--keep <dir>', 'a directory for what saves work the next time')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', DETAILS);
   if (parseArguments(command, argv) === 'done') {
@@ -39,12 +43,18 @@ export async function unpackImageCommand(argv: readonly string[]): Promise<numbe
     throw usageError('An archive and a directory are needed', 'See: dibkit unpack-image --help');
   }
   const spool = await mkdtemp(path.join(os.tmpdir(), 'dib-layers-'));
+  const { keep } = command.opts<{ readonly keep?: string }>();
   try {
-    const digests = await untilSignalled((context) =>
-      unpackImage(
-        { archive, root, spool },
+    const unpacked = await untilSignalled(async (context) => {
+      if (keep !== undefined) {
+        await mkdir(keep, { recursive: true });
+      }
+      return unpackImage(
+        { archive, root, spool, ...(keep === undefined ? {} : { keep }) },
         {
           ...extractionHost(context),
+          signal: context.signal,
+          compress: (from, to) => compress(from, to, context),
           decompress: (argv, input): Decompression => {
             const env = { ...context.toolEnvironment, LC_ALL: 'C' };
             return decompression(
@@ -53,14 +63,32 @@ export async function unpackImageCommand(argv: readonly string[]): Promise<numbe
             );
           },
         },
-      ),
-    );
-    process.stdout.write(
-      `Unpacked '${archive}': ${digests.length} layer${digests.length === 1 ? '' : 's'}\n`,
-    );
+      );
+    });
+    process.stdout.write(`Unpacked '${archive}': ${describe(unpacked)}\n`);
     return 0;
   } finally {
     await rm(spool, { recursive: true, force: true });
+  }
+}
+
+function describe({ digests, kept }: Unpacked): string {
+  const count = `${digests.length} layer${digests.length === 1 ? '' : 's'}`;
+  return kept ? `${count}, decompressed before` : count;
+}
+
+/** With all cores, and as fast as it can be read. The image is unpacked also where this fails. */
+async function compress(from: string, to: string, context: Context): Promise<boolean> {
+  if ((await findTool('zstd', context.toolEnvironment.PATH ?? '')) === undefined) {
+    return false;
+  }
+  try {
+    await runTool(['zstd', '-q', '-T0', '-1', '-o', to, '--', from], context);
+    return true;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    process.stderr.write(`Cannot keep what was decompressed: ${failureOf(error).message}\n`);
+    return false;
   }
 }
 

@@ -169,3 +169,57 @@ test('a web page in place of the archive is called one', async () => {
   assert.equal(result.status, 4);
   assert.match(result.stderr, /it is a web page/);
 });
+
+/** A verified archive in the cache. */
+async function cached(rig: Rig, archive: string): Promise<string> {
+  const sha256 = createHash('sha256')
+    .update(await readFile(archive))
+    .digest('hex');
+  const args = ['--url', `file://${archive}`, '--sha256', sha256, 'image.tar'];
+  const { status, stderr } = await rig.run('dibkit', ['fetch', ...args]);
+  assert.equal(status, 0, stderr);
+  return path.join(rig.cache, 'image.tar');
+}
+
+async function unpackKeeping(rig: Rig, archive: string, name: string) {
+  const root = path.join(rig.dir, name);
+  await mkdir(root);
+  const args = ['unpack-image', '--keep', path.join(rig.cache, 'kept'), archive, root];
+  const { status, stdout, stderr } = await rig.run('dibkit', args);
+  assert.equal(status, 0, stderr);
+  return { said: stdout, greeting: await text(root, 'etc/greeting') };
+}
+
+test('unpack-image decompresses a verified image once', async () => {
+  await using rig = await openRig();
+  const keep = path.join(rig.cache, 'kept');
+  const made = await makeImage(rig, [{ 'etc/greeting': 'one' }], { compress: '-J' });
+  const archive = await cached(rig, made);
+  assert.match((await unpackKeeping(rig, archive, 'first')).said, /: 1 layer\n$/);
+  const second = await unpackKeeping(rig, archive, 'second');
+  assert.match(second.said, /decompressed before/);
+  assert.equal(second.greeting, 'one');
+
+  // Another content under the name of the kept layer is not trusted.
+  const [kept = ''] = (await readdir(keep)).filter((name) => name.endsWith('.zst'));
+  await writeFile(path.join(keep, kept), 'something else');
+  const third = await unpackKeeping(rig, archive, 'third');
+  assert.match(third.said, /: 1 layer\n$/);
+  assert.match((await unpackKeeping(rig, archive, 'fourth')).said, /decompressed before/);
+
+  // Nor is the layer of the archive that was there before; it is removed.
+  const newer = await cached(rig, await makeImage(rig, [{ 'etc/greeting': 'two' }]));
+  const fifth = await unpackKeeping(rig, newer, 'fifth');
+  assert.deepEqual([fifth.greeting, /: 1 layer\n$/.test(fifth.said)], ['two', true]);
+  assert.equal((await readdir(keep)).filter((name) => name.endsWith('.zst')).length, 1);
+});
+
+test('unpack-image keeps nothing of an image that nobody has verified, or of several layers', async () => {
+  await using rig = await openRig();
+  const single = await makeImage(rig, [{ 'etc/greeting': 'one' }]);
+  await unpackKeeping(rig, single, 'single');
+  const layers = [{ 'etc/greeting': 'one' }, { 'etc/greeting': 'two' }];
+  const several = await cached(rig, await makeImage(rig, layers));
+  assert.equal((await unpackKeeping(rig, several, 'several')).greeting, 'two');
+  assert.deepEqual(await readdir(path.join(rig.cache, 'kept')), []);
+});
