@@ -1,123 +1,24 @@
-/**
- * The element bootloader, run with this machine's own GRUB in a root of its own: /usr is this
- * machine's, /etc and /boot are made up. That whole images boot is another test's claim.
- */
+/** The element bootloader, run with this machine's own GRUB. That whole images boot is another test's claim. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-const ELEMENT = path.resolve(
-  path.dirname(fileURLToPath(import.meta.url)),
-  '../../elements/bootloader',
-);
-const KERNEL = 'vmlinuz-6.1.0-test';
-const ROOT_UUID = '11111111-2222-3333-4444-555555555555';
-const BOOT_UUID = '66666666-7777-8888-9999-000000000000';
-
-const DISK = {
-  ARCH: 'amd64',
-  DIB_BLOCK_DEVICE: 'mbr',
-  DIB_BOOTLOADER_DEFAULT_CMDLINE: 'nofb',
-  DIB_BOOT_LABEL: '',
-  DIB_BOOT_UUID: '',
-  DIB_MOUNTPOINTS: '/',
-  DIB_ROOT_FSTYPE: 'ext4',
-  DIB_ROOT_LABEL: 'cloudimg-rootfs',
-  DIB_ROOT_UUID: ROOT_UUID,
-};
+import { test } from 'node:test';
+import {
+  assertDone,
+  BOOT_UUID,
+  KERNEL,
+  kernelLine,
+  makeRoot,
+  ROOT_UUID,
+  runHook,
+} from '../rig/bootloader-root.ts';
 
 const SEPARATE_BOOT = {
   DIB_BOOT_LABEL: 'boots',
   DIB_BOOT_UUID: BOOT_UUID,
   DIB_MOUNTPOINTS: '/|/boot',
 };
-
-/** Records how it was called, in /calls. */
-const STUB = '#!/bin/sh\n{ echo "$(basename "$0") $*"; [ -t 0 ] || cat; } >>/calls\n';
-
-function makeRoot(context: TestContext): string {
-  const root = mkdtempSync(path.join(tmpdir(), 'dibkit-bootloader-'));
-  context.after(() => rmSync(root, { recursive: true }));
-  for (const dir of ['usr', 'dev', 'proc', 'boot', 'tmp', 'stubs', 'hook', 'etc/default']) {
-    mkdirSync(path.join(root, dir), { recursive: true });
-  }
-  for (const dir of ['bin', 'sbin', 'lib', 'lib64']) {
-    symlinkSync(`usr/${dir}`, path.join(root, dir));
-  }
-  for (const name of ['install-packages', 'debconf-set-selections']) {
-    writeFileSync(path.join(root, 'stubs', name), STUB, { mode: 0o755 });
-  }
-  cpSync('/etc/grub.d', path.join(root, 'etc/grub.d'), { recursive: true });
-  cpSync(path.join(ELEMENT, 'finalise.d/50-bootloader'), path.join(root, 'hook/50-bootloader'));
-  for (const name of [KERNEL, 'initrd.img-6.1.0-test']) {
-    writeFileSync(path.join(root, 'boot', name), '');
-  }
-  return root;
-}
-
-interface Outcome {
-  readonly status: number | null;
-  readonly stderr: string;
-  /** A file of the root, '' when it is not there. */
-  read(name: string): string;
-}
-
-function runHook(root: string, changes: Readonly<Record<string, string | undefined>>): Outcome {
-  const env = Object.entries({ ...DISK, ...changes }).filter(([, value]) => value !== undefined);
-  const script = `
-    set -eu
-    root=$1
-    shift
-    mount --rbind /usr "$root/usr"
-    mount --rbind /dev "$root/dev"
-    mount -t proc proc "$root/proc"
-    # Only ours: mounts of others go when they remove the directory that those are on.
-    before=$(grep -c " $root" /proc/self/mountinfo)
-    status=0
-    chroot "$root" /usr/bin/env -i PATH=/stubs:/usr/sbin:/usr/bin LC_ALL=C "$@" \
-      /hook/50-bootloader </dev/null >/dev/null || status=$?
-    [ "$(grep -c " $root" /proc/self/mountinfo)" = "$before" ] || { echo 'a mount is left' >&2; exit 99; }
-    exit "$status"`;
-  const told = spawnSync(
-    'unshare',
-    [
-      ...['--mount', '--propagation', 'private', '--pid', '--fork', 'sh', '-c', script, 'sh', root],
-      ...env.map(([name, value]) => `${name}=${value}`),
-    ],
-    { encoding: 'utf8' },
-  );
-  return {
-    status: told.status,
-    stderr: told.stderr,
-    read: (name) => {
-      const file = path.join(root, name);
-      return existsSync(file) ? readFileSync(file, 'utf8') : '';
-    },
-  };
-}
-
-/** The first `linux` line of grub.cfg. */
-function kernelLine(outcome: Outcome): string {
-  return /^\s*linux\s+(.*?)\s*$/m.exec(outcome.read('boot/grub/grub.cfg'))?.[1] ?? '';
-}
-
-function assertDone(outcome: Outcome): void {
-  assert.equal(outcome.status, 0, outcome.stderr);
-}
 
 test('the bootloader installs its package, told that there is no disk to ask for', (context) => {
   const outcome = runHook(makeRoot(context), {});

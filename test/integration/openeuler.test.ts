@@ -10,43 +10,24 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { boot, LOGIN_PROMPT, type Machine } from '../rig/boot.ts';
-import { type Mirror, openMirror } from '../rig/openeuler-mirror/mirror.ts';
+import { chooseMirror, REAL_MIRROR } from '../rig/openeuler-mirror/real-mirror.ts';
 import { openRig, type Result, type Rig } from '../rig/rig.ts';
 
 const GIB = 1024 ** 3;
 /** Of Debian's package ovmf. */
 const FIRMWARE = '/usr/share/ovmf/OVMF.fd';
 
-/** The real thing, for who has it. */
-const REAL_MIRROR = process.env.DIBKIT_TEST_OPENEULER_MIRROR;
 const RELEASES = { bios: '22.03-LTS', efi: '22.03-LTS-SP4' };
 
-let mirror: Pick<Mirror, 'url' | 'close'>;
+const mirror = await chooseMirror(process.env[REAL_MIRROR], Object.values(RELEASES));
+/** Why there is nothing to be tested, or false. */
+const skip = 'skip' in mirror ? mirror.skip : false;
+const url = 'url' in mirror ? mirror.url : '';
+
 let rig: Rig;
 let key: string;
 
-/** Why there is nothing to be tested, or false. */
-const skip = await unreachable(REAL_MIRROR);
-
-async function unreachable(url: string | undefined): Promise<string | false> {
-  if (url === undefined) {
-    return false;
-  }
-  const release = `${url}/openEuler-${RELEASES.bios}/OS/x86_64/repodata/repomd.xml`;
-  try {
-    const { status } = await fetch(release, {
-      method: 'HEAD',
-      signal: AbortSignal.timeout(20_000),
-    });
-    return status === 200 ? false : `${release} answers ${status}`;
-  } catch (error) {
-    return `${release} cannot be reached: ${(error as Error).message}`;
-  }
-}
-
 before(async () => {
-  mirror =
-    REAL_MIRROR === undefined ? await openMirror() : { url: REAL_MIRROR, close: async () => {} };
   rig = await openRig();
   key = path.join(rig.dir, 'key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
@@ -54,7 +35,9 @@ before(async () => {
 
 after(async () => {
   await rig[Symbol.asyncDispose]();
-  await mirror.close();
+  if ('close' in mirror) {
+    await mirror.close();
+  }
 });
 
 async function build(name: string, elements: readonly string[], release: string): Promise<Result> {
@@ -64,7 +47,7 @@ async function build(name: string, elements: readonly string[], release: string)
     {
       env: {
         DIB_RELEASE: release,
-        DIB_DISTRIBUTION_MIRROR: mirror.url,
+        DIB_DISTRIBUTION_MIRROR: url,
         DIB_DEV_USER_AUTHORIZED_KEYS: `${key}.pub`,
         DIB_DEV_USER_PWDLESS_SUDO: 'yes',
       },
@@ -110,29 +93,22 @@ async function assertNoLeftovers(tree: string): Promise<void> {
   assert.equal(await readFile(path.join(tree, 'etc/machine-id'), 'utf8'), 'uninitialized\n');
   const resolver = await readFile(path.join(tree, 'etc/resolv.conf'), 'utf8').catch(() => '');
   assert.notEqual(resolver, await readFile('/etc/resolv.conf', 'utf8'));
-  for (const empty of ['var/cache/dnf', 'tmp']) {
+  for (const empty of ['var/cache/dnf', 'var/cache/ldconfig', 'var/lib/dnf', 'tmp', 'run']) {
     assert.deepEqual(await readdir(path.join(tree, empty)), [], empty);
   }
   assert.deepEqual(await readdir(path.join(tree, 'etc/yum.repos.d')), ['openEuler.repo']);
   const grep = [
     '-rlIE',
     '--exclude-dir=dib-manifests',
-    '127\\.0\\.0\\.1:[0-9]+|TMOUT|keepcache',
+    `${url.replaceAll('.', '\\.')}|TMOUT|keepcache`,
     path.join(tree, 'etc'),
   ];
   assert.deepEqual(execFails('grep', grep), { status: 1, stdout: '' });
-  const left = execFileSync('find', [
-    tree,
-    '-name',
-    '*.dib',
-    '-o',
-    '-name',
-    '.rpmdb',
-    '-o',
-    '-name',
-    'ssh_host_*',
-  ]);
-  assert.equal(left.toString(), '');
+  const leftovers = ['*.dib', '.rpmdb', 'ssh_host_*', 'dnf*.log', '*.sqlite-wal', '.bash_history'];
+  const names = leftovers.flatMap((name) => ['-o', '-name', name]).slice(1);
+  assert.equal(execFileSync('find', [tree, ...names], { encoding: 'utf8' }), '');
+  const logs = execFileSync('find', [path.join(tree, 'var/log'), '-type', 'f', '-size', '+0']);
+  assert.equal(logs.toString(), '');
 }
 
 function execFails(file: string, args: readonly string[]): { status: number; stdout: string } {
@@ -143,6 +119,20 @@ function execFails(file: string, args: readonly string[]): { status: number; std
     return { status, stdout };
   }
 }
+
+test('the mirror has what the elements ask it for', { skip }, async () => {
+  for (const release of Object.values(RELEASES)) {
+    const image = 'docker_img/x86_64/openEuler-docker.x86_64.tar.xz';
+    const repositories = ['OS', 'everything', 'EPOL/main', 'update'];
+    for (const file of [
+      ...[image, `${image}.sha256sum`, 'OS/x86_64/RPM-GPG-KEY-openEuler'],
+      ...repositories.map((name) => `${name}/x86_64/repodata/repomd.xml`),
+    ]) {
+      const { status } = await fetch(`${url}/openEuler-${release}/${file}`, { method: 'HEAD' });
+      assert.equal(status, 200, `${release}/${file}`);
+    }
+  }
+});
 
 test('vm openeuler: its disk starts by the BIOS, grows, and lets the key in', {
   skip,

@@ -44,6 +44,8 @@ openeuler_repositories() {
         printf 'baseurl=%s/openEuler-%s/%s\n' "$DIB_DISTRIBUTION_MIRROR" "$DIB_RELEASE" \
             "$(openeuler_repository_path "$id")"
         printf 'enabled=1\ngpgcheck=%s\ngpgkey=%s\n' "$DIB_OPENEULER_GPGCHECK" "$1"
+        # The cache is of other builds too: what it has must not hide what the mirror got since.
+        printf 'metadata_expire=300\n'
         # A repository that is down must be an error, not a package that does not exist.
         printf 'skip_if_unavailable=0\n\n'
     done
@@ -84,6 +86,25 @@ explain_absence() {
     else
         return 1
     fi
+}
+
+# Fails when programs of the target cannot run: what follows runs its dnf, and scripts of its packages.
+assert_target_runs() {
+    local arch
+    if chroot "$TARGET_ROOT" /bin/sh -c : 2>/dev/null; then
+        return
+    fi
+    arch=$(openeuler_arch)
+    if [ "$arch" = "$(uname -m)" ]; then
+        echo "Cannot run programs of the target: its /bin/sh does not start" >&2
+        return 1
+    fi
+    {
+        echo "Cannot run programs for $arch on this host, which is $(uname -m)"
+        echo "Install the package qemu-user-static (Debian) with its binfmt support, or build on a machine of that architecture"
+    } >&2
+    printf '%s\n' host "Cannot run programs for $arch on this host" >"$DIB_FAILURE_FILE"
+    return 3
 }
 
 # Mounts what scriptlets of packages need in the target; unmount_kernel_filesystems undoes it.

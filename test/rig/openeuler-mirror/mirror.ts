@@ -8,12 +8,15 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { cachedMirror } from './cache.ts';
 import { answerTo, type Fault } from './faults.ts';
+import { Throttle } from './throttle.ts';
 
 export interface MirrorOptions {
   /** What is wrong with it; nothing by default. */
   readonly faults?: readonly Fault[];
   /** Default: one that is free. */
   readonly port?: number;
+  /** How fast it is, all connections together. Default: as fast as the machine. */
+  readonly bytesPerSecond?: number;
   /** Told what is going on while the mirror is made. Default: standard error is. */
   readonly say?: (text: string) => void;
 }
@@ -37,11 +40,13 @@ export async function openMirror(options: MirrorOptions = {}): Promise<Mirror> {
   const say = options.say ?? ((text) => process.stderr.write(`openEuler stand-in: ${text}\n`));
   const dir = await cachedMirror(say);
   const requests: string[] = [];
+  const { faults = [], bytesPerSecond } = options;
+  const throttle = bytesPerSecond === undefined ? undefined : new Throttle(bytesPerSecond);
   const server = createServer((request, response) => {
     response.on('close', () => {
       requests.push(`${request.method} ${request.url} ${response.statusCode}`);
     });
-    void answer({ dir, faults: options.faults ?? [] }, request, response);
+    void answer({ dir, faults, throttle }, { request, response });
   });
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
@@ -64,11 +69,19 @@ async function stop(server: Server): Promise<void> {
   }
 }
 
-async function answer(
-  mirror: { readonly dir: string; readonly faults: readonly Fault[] },
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+interface Served {
+  readonly dir: string;
+  readonly faults: readonly Fault[];
+  readonly throttle: Throttle | undefined;
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+async function answer(mirror: Served, exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
   const { pathname } = new URL(request.url ?? '/', 'http://mirror');
   const found = answerTo(decodeURIComponent(pathname), mirror.faults);
   switch (found.kind) {
@@ -79,7 +92,7 @@ async function answer(
       response.writeHead(200, { 'content-length': Buffer.byteLength(found.text) }).end(found.text);
       return;
     case 'file':
-      await sendFile(path.join(mirror.dir, found.path), request, response).catch(() =>
+      await sendFile(path.join(mirror.dir, found.path), exchange, mirror.throttle).catch(() =>
         response.destroy(),
       );
   }
@@ -88,14 +101,14 @@ async function answer(
 /** A file, a listing of a directory, or 404. URL.pathname has no `..`. */
 async function sendFile(
   file: string,
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response }: Exchange,
+  throttle: Throttle | undefined,
 ): Promise<void> {
   const info = await stat(file).catch(() => undefined);
   if (info === undefined) {
     response.writeHead(404).end();
   } else if (!info.isDirectory()) {
-    await sendBody(file, info, { request, response });
+    await sendBody({ file, info, throttle }, { request, response });
   } else if (!file.endsWith('/')) {
     response.writeHead(301, { location: `${path.basename(file)}/` }).end();
   } else {
@@ -115,9 +128,8 @@ async function listing(dir: string): Promise<string> {
 }
 
 async function sendBody(
-  file: string,
-  info: Stats,
-  { request, response }: { request: IncomingMessage; response: ServerResponse },
+  { file, info, throttle }: { file: string; info: Stats; throttle: Throttle | undefined },
+  { request, response }: Exchange,
 ): Promise<void> {
   const etag = `"${info.size.toString(16)}-${Math.trunc(info.mtimeMs).toString(16)}"`;
   const common = { 'accept-ranges': 'bytes', 'last-modified': info.mtime.toUTCString(), etag };
@@ -135,7 +147,10 @@ async function sendBody(
   if (request.method === 'HEAD' || info.size === 0) {
     response.end();
   } else {
-    await pipeline(createReadStream(file, { start, end }), response);
+    const content = createReadStream(file, { start, end });
+    await (throttle === undefined
+      ? pipeline(content, response)
+      : pipeline(content, (chunks) => throttle.pass(chunks), response));
   }
 }
 

@@ -109,7 +109,7 @@ async function makeImages(workshop: Workshop, dir: string, release: Release): Pr
   });
   const hollow = path.join(workshop.dir, `hollow-${release.name}`);
   await mkdir(path.join(hollow, 'etc'), { recursive: true });
-  await workshop.run`cp ${path.join(root, 'usr/lib/os-release')} ${path.join(hollow, 'etc/os-release')}`;
+  await workshop.run`cp ${path.join(root, 'usr/lib/os-release')} ${path.join(root, 'etc/openEuler-release')} ${path.join(hollow, 'etc')}`;
   await writeDockerArchive(workshop, {
     ...{ name, architecture: 'arm64' },
     layers: [hollow],

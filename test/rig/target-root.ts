@@ -1,0 +1,138 @@
+/**
+ * A root in which hooks for the target run by themselves: its programs are this machine's, read-only;
+ * everything outside of /usr is what the test puts there.
+ *
+ *     await using target = await openTarget({ 'etc/selinux/config': 'SELINUX=enforcing\n' });
+ *     await target.hook('disable-selinux/post-install.d/50-disable', { NAME: 'value' });
+ *     assert.equal(await target.read('etc/selinux/config'), …);
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import {
+  chmod,
+  cp,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ROOT } from './run-hook.ts';
+
+export interface TargetResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** $1 is the root, $2 the file to run; the rest are the variables. Nothing but the hook's own mounts may be left. */
+const SCRIPT = `
+  set -eu
+  root=$1 file=$2
+  shift 2
+  mount --rbind /usr "$root/usr"
+  mount -o remount,bind,ro "$root/usr"
+  mount --rbind /dev "$root/dev"
+  mount -t proc proc "$root/proc"
+  exec chroot "$root" /usr/bin/env -i PATH=/stubs:/usr/local/sbin:/usr/sbin:/usr/bin LC_ALL=C HOME=/root "$@" \
+    /bin/sh -c 'cd / && exec "$0"' "$file" </dev/null`;
+
+export class TargetRoot implements AsyncDisposable {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** Runs a hook of a built-in element, `ELEMENT/PHASE.d/HOOK`, and expects it to succeed. */
+  async hook(name: string, env: Readonly<Record<string, string>> = {}): Promise<TargetResult> {
+    const result = await this.tryHook(name, env);
+    assert.equal(result.status, 0, result.stdout + result.stderr);
+    return result;
+  }
+
+  /** The same, whatever becomes of it. */
+  async tryHook(name: string, env: Readonly<Record<string, string>> = {}): Promise<TargetResult> {
+    await cp(path.join(ROOT, 'elements', name), path.join(this.dir, 'hook'));
+    const unshare = ['--mount', '--propagation', 'private', '--pid', '--fork', 'sh', '-c', SCRIPT];
+    const variables = Object.entries(env).map(([variable, value]) => `${variable}=${value}`);
+    return new Promise((resolve) => {
+      const argv = [...unshare, 'sh', this.dir, '/hook', ...variables];
+      const child = execFile('unshare', argv, (_error, stdout, stderr) => {
+        resolve({ status: child.exitCode, stdout, stderr });
+      });
+    });
+  }
+
+  /** What a file has; undefined when it is not there. */
+  async read(name: string): Promise<string | undefined> {
+    return readFile(path.join(this.dir, name), 'utf8').catch(() => undefined);
+  }
+
+  /** What a stub was called with, a line for each call; see `openTarget`. */
+  async calls(): Promise<readonly string[]> {
+    return ((await this.read('calls')) ?? '').split('\n').filter((line) => line !== '');
+  }
+
+  /** Every file below a directory, by its path in it; sorted. */
+  async files(name: string): Promise<readonly string[]> {
+    const dir = path.join(this.dir, name);
+    const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => path.relative(dir, path.join(entry.parentPath, entry.name)))
+      .sort();
+  }
+
+  async mode(name: string): Promise<string> {
+    return ((await lstat(path.join(this.dir, name))).mode & 0o7777).toString(8);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes the root. `stubs` are commands to be found before the real ones: each writes its name and
+ * arguments to /calls, then does what its text says.
+ */
+export async function openTarget(
+  files: Readonly<Record<string, string>> = {},
+  stubs: Readonly<Record<string, string>> = {},
+): Promise<TargetRoot> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'dibkit-target-'));
+  for (const name of [
+    'usr',
+    'dev',
+    'proc',
+    'etc',
+    'root',
+    'run',
+    'tmp',
+    'var/tmp',
+    'boot',
+    'stubs',
+  ]) {
+    await mkdir(path.join(dir, name), { recursive: true });
+  }
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) {
+    await symlink(`usr/${name}`, path.join(dir, name));
+  }
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(dir, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, content);
+    await chmod(file, content.startsWith('#!') ? 0o755 : 0o644);
+  }
+  for (const [name, body] of Object.entries(stubs)) {
+    const text = `#!/bin/sh\necho "${name}${'$'}{*:+ $*}" >>/calls\n${body}\n`;
+    await writeFile(path.join(dir, 'stubs', name), text, { mode: 0o755 });
+  }
+  return new TargetRoot(dir);
+}
