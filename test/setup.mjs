@@ -36,6 +36,7 @@ export const TOOLS = [
   { tool: 'mksquashfs', package: 'squashfs-tools' },
   { tool: 'mmdebstrap', package: 'mmdebstrap' },
   { tool: 'newuidmap', package: 'uidmap' },
+  { tool: 'openssl', package: 'openssl' },
   { tool: 'pigz', package: 'pigz' },
   { tool: 'ps', package: 'procps' },
   { tool: 'qemu-img', package: 'qemu-utils' },

@@ -10,7 +10,6 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import {
   chmod,
-  cp,
   lstat,
   mkdir,
   mkdtemp,
@@ -30,17 +29,25 @@ export interface TargetResult {
   readonly stderr: string;
 }
 
-/** $1 is the root, $2 the file to run; the rest are the variables. Nothing but the hook's own mounts may be left. */
+/** Nothing of the environment that the tests are run in. */
+const HOST = { PATH: '/usr/sbin:/usr/bin' };
+
+/** $1 is the root, $2 how many variables follow; then come the script's arguments. */
 const SCRIPT = `
   set -eu
-  root=$1 file=$2
+  root=$1 variables=$2
   shift 2
   mount --rbind /usr "$root/usr"
   mount -o remount,bind,ro "$root/usr"
   mount --rbind /dev "$root/dev"
   mount -t proc proc "$root/proc"
-  exec chroot "$root" /usr/bin/env -i PATH=/stubs:/usr/local/sbin:/usr/sbin:/usr/bin LC_ALL=C HOME=/root "$@" \
-    /bin/sh -c 'cd / && exec "$0"' "$file" </dev/null`;
+  export PATH=/stubs:/usr/local/sbin:/usr/sbin:/usr/bin LC_ALL=C HOME=/root
+  while [ "$variables" -gt 0 ]; do
+    export "$1"
+    shift
+    variables=$((variables - 1))
+  done
+  exec /usr/sbin/chroot "$root" /bin/sh -c 'cd / && exec /hook "$@"' sh "$@" </dev/null`;
 
 export class TargetRoot implements AsyncDisposable {
   readonly dir: string;
@@ -58,12 +65,21 @@ export class TargetRoot implements AsyncDisposable {
 
   /** The same, whatever becomes of it. */
   async tryHook(name: string, env: Readonly<Record<string, string>> = {}): Promise<TargetResult> {
-    await cp(path.join(ROOT, 'elements', name), path.join(this.dir, 'hook'));
+    return this.run(await readFile(path.join(ROOT, 'elements', name), 'utf8'), [], env);
+  }
+
+  /** Runs a script, given as its text. */
+  async run(
+    script: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<TargetResult> {
+    await writeFile(path.join(this.dir, 'hook'), script, { mode: 0o755 });
     const unshare = ['--mount', '--propagation', 'private', '--pid', '--fork', 'sh', '-c', SCRIPT];
     const variables = Object.entries(env).map(([variable, value]) => `${variable}=${value}`);
     return new Promise((resolve) => {
-      const argv = [...unshare, 'sh', this.dir, '/hook', ...variables];
-      const child = execFile('unshare', argv, (_error, stdout, stderr) => {
+      const argv = [...unshare, 'sh', this.dir, String(variables.length), ...variables, ...args];
+      const child = execFile('unshare', argv, { env: HOST }, (_error, stdout, stderr) => {
         resolve({ status: child.exitCode, stdout, stderr });
       });
     });
