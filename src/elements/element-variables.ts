@@ -22,6 +22,20 @@ export function elementVariables(elements: readonly NamedPath[]): Record<string,
   };
 }
 
+/**
+ * `ELEMENTS_PATH` as hooks are to see it: without its last entry, the built-in elements, when the image has
+ * none of them. Upstream's helpers merge the files of every directory that has an element's name
+ * (package-installs.yaml), so an element that hides ours would get ours too.
+ */
+export function elementsPathForHooks(
+  elementsPath: readonly string[],
+  elements: readonly NamedPath[],
+): readonly string[] {
+  const last = elementsPath.at(-1);
+  const isUsed = elements.some(({ path }) => path.startsWith(`${last}/`));
+  return isUsed ? elementsPath : elementsPath.slice(0, -1);
+}
+
 /** Bash text that defines and exports the same; for `element-info --env`. */
 export function elementShellText(elements: readonly NamedPath[]): string {
   return [

@@ -43,6 +43,8 @@ export interface EnvironmentRequest {
   readonly paths: BuildPaths;
   /** `IMAGE_ELEMENT`, `IMAGE_ELEMENT_YAML` and the function `get_image_element_array`. */
   readonly elementVariables: Readonly<Record<string, string>>;
+  /** `ELEMENTS_PATH`. */
+  readonly elementsPath: readonly string[];
   readonly disk: DiskVariables;
 }
 
@@ -136,6 +138,7 @@ function engineVariables(request: EnvironmentRequest, phase: Phase): Environment
   return {
     IMAGE_ELEMENT,
     IMAGE_ELEMENT_YAML,
+    ELEMENTS_PATH: request.elementsPath.join(':'),
     TMP_BUILD_DIR: paths.buildDir,
     TMP_IMAGE_DIR: paths.imageDir,
     TMP_HOOKS_PATH: paths.hooksDir,

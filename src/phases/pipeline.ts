@@ -9,7 +9,7 @@ import path from 'node:path';
 import { diskUuids } from '../disk/describe.ts';
 import type { DiskPlan } from '../disk/layout.ts';
 import { assembleHooks } from '../elements/assemble.ts';
-import { elementVariables } from '../elements/element-variables.ts';
+import { elementsPathForHooks, elementVariables } from '../elements/element-variables.ts';
 import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
 import { configError } from '../events/failure.ts';
@@ -105,6 +105,7 @@ async function runPhases(stage: Phase['stage'], run: Run, disk: DiskVariables): 
     disk,
     paths: run.paths,
     elementVariables: elementVariables(elements),
+    elementsPath: elementsPathForHooks(plan.elementsPath, elements),
   };
   const breakers = { plan: plan.breaks, terminal: run.engine.terminal };
   for (const phase of PHASES.filter((one) => one.stage === stage)) {

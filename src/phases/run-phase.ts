@@ -3,7 +3,7 @@ import { lstat, mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
-import { configError, Failed, type HookFailure } from '../events/failure.ts';
+import { configError, Failed } from '../events/failure.ts';
 import { runParts } from '../run-parts/run.ts';
 import { exists, mount, mountKernelFilesystems } from '../sandbox/mounts.ts';
 import { runTool } from '../sandbox/process.ts';
@@ -15,6 +15,7 @@ import {
   phaseEnvironment,
   TARGET_HOOKS,
 } from './environment.ts';
+import { withHint } from './failure-hints.ts';
 import { RunRecorder, wasEntered } from './run-record.ts';
 import type { Phase } from './table.ts';
 
@@ -125,16 +126,6 @@ async function runHooks(
     context.signal.throwIfAborted();
   }
   if (outcome.kind === 'failed') {
-    throw new Failed(withSpaceHint(outcome.failure));
+    throw new Failed(withHint(outcome.failure));
   }
-}
-
-/** A package manager says it in the middle of much else, and it is not the hook's fault. */
-function withSpaceHint(failure: HookFailure): HookFailure {
-  return failure.lastLines.some((line) => line.includes('No space left on device'))
-    ? {
-        ...failure,
-        hint: 'The work directory is full: build on disk with --no-tmpfs, and set TMPDIR to a larger file system',
-      }
-    : failure;
 }

@@ -16,6 +16,7 @@ import type {
 import { planContainer } from './container-plan.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import type { OptionValues } from './options.ts';
+import { pythonFor } from './python.ts';
 import { repeatCommand } from './repeat-command.ts';
 import { parseSourceDate } from './source-date.ts';
 
@@ -258,7 +259,7 @@ function hookEnvironment(
     ELEMENTS_PATH: plan.elementsPath.join(':'),
     _LIB: request.host.shellLibrary,
     // Elements of others start their Python helpers with it; none of ours needs any.
-    DIB_PYTHON_EXEC: read.variable('DIB_PYTHON_EXEC') ?? 'python3',
+    DIB_PYTHON_EXEC: read.variable('DIB_PYTHON_EXEC') ?? pythonFor(plan.elementsPath),
     DIBKIT_NODE: request.host.node,
     DIBKIT_ROOT: request.host.packageRoot,
     DIBKIT_PACKAGES: plan.packages.join(' '),

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { elementShellText, elementVariables } from '../../../src/elements/element-variables.ts';
+import {
+  elementShellText,
+  elementsPathForHooks,
+  elementVariables,
+} from '../../../src/elements/element-variables.ts';
 
 const PLAIN = [
   { name: 'os', path: '/e/os' },
@@ -66,3 +70,9 @@ for (const [what, elements] of [
     assert.deepEqual(printed.split('\n').slice(0, elements.length).sort(), expected);
   });
 }
+
+test('elementsPathForHooks() leaves out built-in elements that the image has none of', () => {
+  const elements = [{ name: 'os', path: '/e/os' }];
+  assert.deepEqual(elementsPathForHooks(['/e', '/built-in'], elements), ['/e']);
+  assert.deepEqual(elementsPathForHooks(['/mine', '/e'], elements), ['/mine', '/e']);
+});

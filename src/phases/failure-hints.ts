@@ -1,0 +1,19 @@
+/** What to do next when a hook failed for a reason that its last lines tell. */
+import type { HookFailure } from '../events/failure.ts';
+
+const HINTS: readonly { readonly says: RegExp; readonly hint: string }[] = [
+  {
+    // A package manager says it in the middle of much else, and it is not the hook's fault.
+    says: /No space left on device/,
+    hint: 'The work directory is full: build on disk with --no-tmpfs, and set TMPDIR to a larger file system',
+  },
+  {
+    says: /No module named '?diskimage_builder/,
+    hint: "This element's helpers are a part of diskimage-builder: install that (python3-diskimage-builder in Debian), or set DIB_PYTHON_EXEC to a Python that has it",
+  },
+];
+
+export function withHint(failure: HookFailure): HookFailure {
+  const found = HINTS.find(({ says }) => failure.lastLines.some((line) => says.test(line)));
+  return found === undefined ? failure : { ...failure, hint: found.hint };
+}
