@@ -39,6 +39,7 @@ function environmentOf(name: PhaseName, imageSizeKiB?: number): Readonly<Record<
     {
       plan,
       paths: { buildDir: '/b', imageDir: '/i', hooksDir: '/b/hooks', targetRoot: '/b/mnt' },
+      elementsPath: ['/e'],
       elementVariables: {
         IMAGE_ELEMENT: 'os',
         IMAGE_ELEMENT_YAML: 'os: /e/os\n',
