@@ -22,6 +22,8 @@ Examples:
       two formats with checksums and two packages more
   DIB_RELEASE=bookworm disk-image-create -t tar debian-minimal
       a root file system as image.tar
+  disk-image-create -o web -t oci,docker --docker-target team/web:1.0 debian-minimal my-element
+      an image for containers, loaded into Docker where one runs
   break=after-error disk-image-create vm debian-minimal my-element
       a shell where the build fails; 'retry' there runs the mended hook again
   break=before-install.d/50-foo,after-finalise disk-image-create vm debian-minimal my-element
@@ -35,6 +37,8 @@ Variables:
   DIB_IMAGE_CACHE       as --image-cache; DIB_OFFLINE, DIB_IMAGE_SIZE, ... likewise
   DIB_BLOCK_DEVICE_CONFIG
                         layout of the disk: YAML, or file://PATH
+  DIB_CONTAINER_CMD, DIB_CONTAINER_ENV, ...
+                        how a container of the image is run; see docs/containers.md
   OVERWRITE_OLD_IMAGE=1 replace an old image instead of renaming it
   DIB_QUIET, DIB_NO_TIMESTAMP, DIB_DEBUG_TRACE
                         how much is printed

@@ -5,6 +5,7 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Docker, openDocker } from '../rig/docker.ts';
+import { openMirror } from '../rig/openeuler-mirror/mirror.ts';
 import { hook, openRig, type Result, type Rig } from '../rig/rig.ts';
 
 let rig: Rig;
@@ -216,6 +217,49 @@ test('without a Docker that runs, --docker-target warns and leaves the archive',
   const [warning = ''] = said.filter((text) => text.includes('docker load'));
   assert.match(warning, /^No Docker to load 'alone:latest' into \(.*nobody.*\).*alone\.docker$/);
   assert.ok((await rig.outputs()).includes('alone.docker'));
+});
+
+/** What a shell of the image's own says to a script. */
+function inContainer(image: string, script: string): string {
+  return docker.run(['run', '--rm', '--network', 'none', image, '/bin/bash', '-ic', script]);
+}
+
+const NO_MACHINE =
+  'ls -A /boot /lib/modules 2>/dev/null | grep -E "vmlinu|initr|grub|^[0-9]" || true';
+
+test('openEuler without vm is a container: no kernel, no boot loader, no idle timeout', async () => {
+  await using mirror = await openMirror();
+  assertDone(
+    await build(['-t', 'docker', '-o', 'openeuler', 'openeuler'], {
+      // Whose own image ends idle shells.
+      DIB_RELEASE: '22.03-LTS',
+      DIB_DISTRIBUTION_MIRROR: mirror.url,
+    }),
+  );
+  docker.run(['load', '--input', out('openeuler.docker')]);
+  // What it runs by itself is a shell.
+  docker.run(['run', '--rm', '--network', 'none', 'openeuler']);
+  assert.equal(inContainer('openeuler', NO_MACHINE), '');
+  assert.equal(
+    inContainer('openeuler', 'echo "[$TMOUT]"; cat /etc/fstab 2>/dev/null; true'),
+    '[]\n',
+  );
+  const packages = inContainer('openeuler', 'rpm -qa --queryformat "%{NAME}\\n"').split('\n');
+  assert.ok(packages.includes('openEuler-latest-release'), packages.join(' '));
+  const machine = ['kernel', 'grub2-pc', 'dracut', 'NetworkManager', 'chrony', 'kbd'];
+  assert.deepEqual(
+    machine.filter((name) => packages.includes(name)),
+    [],
+  );
+});
+
+test('debian-minimal is a container, too, when nothing else is asked for', async () => {
+  assertDone(await build(['-t', 'docker', '-o', 'debian', 'debian-minimal']));
+  docker.run(['load', '--input', out('debian.docker')]);
+  docker.run(['run', '--rm', '--network', 'none', 'debian']);
+  assert.equal(inContainer('debian', NO_MACHINE), '');
+  assert.doesNotMatch(inContainer('debian', 'grep -v "^#" /etc/fstab; true'), /./);
+  assert.match(inContainer('debian', 'dpkg --audit && cat /etc/os-release'), /^ID=debian$/m);
 });
 
 test('a mistake in container.d is told with file and line before anything is built', async () => {
