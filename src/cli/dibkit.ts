@@ -12,10 +12,14 @@ Examples:
       the whole build, and nothing is run
   dibkit plan --json -t qcow2,tar vm debian-minimal | jq .phases
 
+  dibkit diff monday.qcow2 tuesday.qcow2
+      what changed from one image to the next
+
 Doctor and plan take the options and variables of disk-image-create; see 'disk-image-create --help'.
 `;
 
 const VERBS = {
+  diff: async (argv: readonly string[]) => (await import('./diff.ts')).diff(argv),
   doctor: async (argv: readonly string[]) => (await import('./doctor.ts')).doctor(argv),
   fetch: async (argv: readonly string[]) => (await import('./fetch.ts')).fetchCommand(argv),
   extract: async (argv: readonly string[]) => (await import('./extract.ts')).extract(argv),
@@ -38,6 +42,7 @@ await runCommand(async () => {
     .addHelpText('after', EXAMPLES);
   command.command('doctor').description('what this host lacks for a build');
   command.command('enter').description('a shell in a build that runs or is stopped');
+  command.command('diff').description('what differs between two images, path by path');
   command.command('fetch').description('a file from the network into the cache, verified');
   command.command('extract').description('put an archive into a directory, and nowhere else');
   command.command('unpack-image').description('put a container image into a directory');
