@@ -13,11 +13,14 @@
  */
 import {
   BLOCK_BYTES,
+  contentBytes,
+  inOrder,
   isZeroBlock,
   type PaxRecord,
   paddedBytes,
   readBlock,
   readRecords,
+  recordOf,
   renderEmptyFile,
   renderRecords,
 } from './tar-records.ts';
@@ -148,17 +151,8 @@ export class WhiteoutConversion {
     const kept = extended?.records.filter(({ key }) => !OVERLAY.test(key)) ?? [];
     return extended === undefined || kept.length === 0
       ? []
-      : [renderRecords(kept, extended.header)];
+      : [renderRecords(inOrder(kept), extended.header)];
   }
-}
-
-function recordOf(records: readonly PaxRecord[], key: string): string | undefined {
-  return records.findLast((record) => record.key === key)?.value;
-}
-
-/** Links, devices and directories have none, whatever their size says. */
-function contentBytes(type: string, sizeBytes: number): number {
-  return '123456'.includes(type) ? 0 : paddedBytes(sizeBytes);
 }
 
 function whiteoutOf(name: string): string {

@@ -25,14 +25,14 @@ export interface Sink {
 
 /** Pours `source` into all sinks; their digests come back in the same order. @throws Failed */
 export async function pour(
-  source: Readable,
+  source: AsyncIterable<Buffer>,
   sinks: readonly Sink[],
   how: { readonly checksums: readonly ChecksumName[]; readonly context: Context },
 ): Promise<readonly Digests[]> {
   const open = sinks.map((sink) => new OpenSink(sink, how));
   try {
     for await (const chunk of source) {
-      await Promise.all(open.map((sink) => sink.write(chunk as Buffer)));
+      await Promise.all(open.map((sink) => sink.write(chunk)));
     }
     await Promise.all(open.map((sink) => sink.end()));
   } catch (error) {

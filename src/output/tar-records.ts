@@ -77,6 +77,25 @@ export function readRecords(content: Buffer): readonly PaxRecord[] {
   return records;
 }
 
+/** The value of a record; the last one counts. */
+export function recordOf(records: readonly PaxRecord[], key: string): string | undefined {
+  return records.findLast((record) => record.key === key)?.value;
+}
+
+/** Extended attributes by name, behind everything else, whose order has a meaning. */
+export function inOrder(records: readonly PaxRecord[]): readonly PaxRecord[] {
+  const isAttribute = ({ key }: PaxRecord): boolean => key.startsWith('SCHILY.xattr.');
+  return [
+    ...records.filter((record) => !isAttribute(record)),
+    ...records.filter(isAttribute).sort((a, b) => (a.key < b.key ? -1 : 1)),
+  ];
+}
+
+/** Bytes behind a header. Links, devices and directories have none, whatever their size says. */
+export function contentBytes(type: string, sizeBytes: number): number {
+  return '123456'.includes(type) ? 0 : paddedBytes(sizeBytes);
+}
+
 /** An extended header for records, made after an existing one, content and padding included. */
 export function renderRecords(records: readonly PaxRecord[], like: Buffer): Buffer {
   const content = Buffer.from(records.map(renderRecord).join(''), 'latin1');

@@ -4,7 +4,6 @@
  */
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
 import type { Context } from '../events/event.ts';
 import { inStep } from '../events/step.ts';
 import { type Format, fileName, formatsOf } from '../plan/formats.ts';
@@ -13,6 +12,7 @@ import { type Digests, digestsOf } from './checksum.ts';
 import { tarArgv } from './commands.ts';
 import { type Finished, publishImages } from './publish-images.ts';
 import { pour, type Sink } from './stream.ts';
+import { inTarOrder } from './tar-order.ts';
 import type { Source, StreamSource, Writer } from './writer.ts';
 import { writerOf } from './writers.ts';
 
@@ -114,7 +114,7 @@ function sinkOf({ writer, temporary }: Image, { image }: OutputRequest): Sink {
 }
 
 interface OpenStream extends AsyncDisposable {
-  readonly bytes: Readable;
+  readonly bytes: AsyncIterable<Buffer>;
   /** Rejects when not all bytes have come. */
   readonly done: Promise<void>;
 }
@@ -128,7 +128,7 @@ function openStream(of: StreamSource, request: OutputRequest, context: Context):
       signal,
     });
     return {
-      bytes: output,
+      bytes: inTarOrder(output),
       done,
       // Where a sink has failed nobody reads what tar has to say any more.
       [Symbol.asyncDispose]: async () => {

@@ -15,6 +15,7 @@ import type {
 } from './build-plan.ts';
 import { planContainer } from './container-plan.ts';
 import { FORMATS, formatOf } from './formats.ts';
+import { variablesThatCount } from './identifiers.ts';
 import type { OptionValues } from './options.ts';
 import { pythonFor } from './python.ts';
 import { repeatCommand } from './repeat-command.ts';
@@ -283,20 +284,14 @@ function isContainerBuild({ elements }: BuildRequest, { types }: ImagePlan): boo
   return !elements.includes('vm') && types.every((type) => formatOf(type)?.container === true);
 }
 
-/** Variables that say where on this machine the build keeps its things. */
-const PLACES = ['DIB_IMAGE_CACHE', 'DIB_LOCKFILES'];
-
 /**
- * The user's `DIB_*` variables as `declare -p` prints them, for the manifest (compat). Without the
- * places: the manifest is in the image, and the image is the same wherever it was built.
+ * The user's `DIB_*` variables as `declare -p` prints them, for the manifest (compat). The manifest is
+ * in the image, so it has only those that are about the image: that is the same however it was built.
  */
 function dibVariables(environment: Readonly<Record<string, string>>): string {
-  return Object.keys(environment)
-    .filter((name) => name.startsWith('DIB_') && !PLACES.includes(name))
-    .sort()
-    .map(
-      (name) => `declare -x ${name}="${(environment[name] ?? '').replaceAll(/["\\$`]/g, '\\$&')}"`,
-    )
+  return Object.entries(variablesThatCount(environment))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `declare -x ${name}="${value.replaceAll(/["\\$`]/g, '\\$&')}"`)
     .join('\n');
 }
 

@@ -1,0 +1,210 @@
+/** The same image twice, in surroundings that have nothing in common. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { hook, openRig, type Rig } from '../rig/rig.ts';
+
+/** Every kind of file system that is written without a mount. */
+const DISK = `
+- local_loop: {name: image0}
+- partitioning:
+    base: image0
+    label: gpt
+    partitions:
+      - name: ESP
+        type: EF00
+        size: 8MiB
+        mkfs: {type: vfat, mount: {mount_point: /boot/efi, fstab: {options: defaults}}}
+      - {name: swap, type: '8200', size: 4MiB, mkfs: {type: swap, label: swap}}
+      - name: root
+        type: '8300'
+        size: 100%
+        mkfs: {type: ext4, mount: {mount_point: /, fstab: {options: defaults}}}
+`;
+
+/**
+ * Writes what differs between builds: the order and the times of files, days, notes of tools. What
+ * tells the builds apart comes from the home directory, which is no input.
+ */
+const VARIES = `
+order=$(cat "$HOME/order")
+later=$(cat "$HOME/later")
+cd "$TARGET_ROOT"
+mkdir -p many boot/efi/EFI/sub var/log/apt var/cache/ldconfig
+for name in $order; do
+    echo "$name" >"many/$name"
+    echo "$name" >"boot/efi/$name"
+    echo "$name" >"boot/efi/EFI/sub/$name"
+    mkdir "many/dir-$name"
+    ln -s "$name" "many/link-$name"
+    touch -h -d "@$later" "many/$name" "boot/efi/$name" "many/link-$name"
+done
+ln many/a many/z-twin
+touch -d @1600000000 many/b
+for name in $order; do
+    setfattr -n "user.$name" -v "$name" many/c
+done
+dd if=/dev/zero of=many/hole bs=1 count=0 seek=40M status=none
+dd if=/dev/urandom of=var/cache/ldconfig/aux-cache bs=1000 count=1 status=none
+dd if=/dev/urandom of=var/log/apt/term.log bs=1000 count="$(wc -c <"$HOME/order")" status=none
+printf 'root:*:%s:0:99999:7:::\\ndaemon:*:10:0:99999:7:::\\n' "$((later / 86400))" >etc/shadow
+chmod 640 etc/shadow
+date >tmp/when
+`;
+
+const TYPES = ['tar', 'tgz', 'raw', 'qcow2'];
+
+let rig: Rig;
+
+before(async () => {
+  rig = await openRig();
+  await rig.element('varies', {
+    'root.d/50-varies': hook(VARIES),
+    'post-install.d/50-date': hook(
+      'echo "$SOURCE_DATE_EPOCH" >/etc/image-date; touch /etc/touched',
+    ),
+  });
+});
+
+after(async () => {
+  await rig[Symbol.asyncDispose]();
+});
+
+interface Surroundings {
+  readonly order: string;
+  /** Days from now, of files that are later than the image. */
+  readonly days: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly umask: string;
+  readonly types: readonly string[];
+}
+
+const NEAR: Surroundings = { order: 'a b c d', days: 0, env: {}, umask: '022', types: TYPES };
+
+/** Builds in surroundings of its own; returns the directory of the images. */
+async function build(name: string, where: Partial<Surroundings> = {}): Promise<string> {
+  const { order, days, env, umask, types } = { ...NEAR, ...where };
+  const [home, tmp, out] = ['home', 'tmp', 'out'].map((part) => path.join(rig.dir, name, part));
+  for (const dir of [home, tmp, out]) {
+    await mkdir(String(dir), { recursive: true });
+  }
+  await writeFile(path.join(String(home), 'order'), order);
+  await writeFile(
+    path.join(String(home), 'later'),
+    String(Math.floor(Date.now() / 1000) + days * 86_400),
+  );
+  const result = await rig.run(
+    'disk-image-create',
+    ['-t', types.join(','), '-o', 'same', '-n', 'tiny', 'varies'],
+    {
+      cwd: String(out),
+      env: { HOME: home, TMPDIR: tmp, DIB_BLOCK_DEVICE_CONFIG: DISK, ...env },
+      through: [
+        'unshare',
+        '--uts',
+        'sh',
+        '-c',
+        `hostname ${name}; umask ${umask}; exec "$@"`,
+        'sh',
+      ],
+    },
+  );
+  assert.equal(result.status, 0, (result.stdout + result.stderr).slice(-3000));
+  return String(out);
+}
+
+async function differences(left: string, right: string): Promise<string> {
+  const { stdout } = await rig.run('dibkit', ['diff', left, right]);
+  return stdout;
+}
+
+function diskId(directory: string): string {
+  const table = execFileSync('sfdisk', ['--json', path.join(directory, 'same.raw')], {
+    encoding: 'utf8',
+  });
+  return (JSON.parse(table) as { partitiontable: { id: string } }).partitiontable.id;
+}
+
+let first: string;
+
+test('two builds with nothing in common but their input are the same, bit for bit', async () => {
+  first = await build('first');
+  const second = await build('second', {
+    order: 'd c b a',
+    days: 3,
+    umask: '077',
+    env: {
+      TZ: 'Asia/Tokyo',
+      LANG: 'tr_TR.UTF-8',
+      LC_ALL: 'tr_TR.UTF-8',
+      DIB_NO_TMPFS: '1',
+      DIB_IMAGE_CACHE: path.join(rig.dir, 'second/cache'),
+      DIB_GZIP_BIN: 'pigz',
+    },
+  });
+  for (const type of TYPES.filter((each) => each !== 'tgz')) {
+    const [left, right] = [first, second].map((out) => path.join(out, `same.${type}`));
+    const same = (await readFile(String(left))).equals(await readFile(String(right)));
+    assert.ok(same, `${type}:\n${await differences(String(left), String(right))}`);
+  }
+  // Another program compresses in another way: what is inside is the same.
+  const archives = [first, second].map((out) => path.join(out, 'same.tgz'));
+  assert.equal(await differences(String(archives[0]), String(archives[1])), '');
+});
+
+test('the file systems are sound, and no time in the image is later than its date', async () => {
+  const raw = path.join(first, 'same.raw');
+  const table = JSON.parse(execFileSync('sfdisk', ['--json', raw], { encoding: 'utf8' })) as {
+    partitiontable: { partitions: { start: number; size: number }[] };
+  };
+  const [esp, , root] = table.partitiontable.partitions;
+  execFileSync('e2fsck', ['-f', '-n', `${raw}?offset=${Number(root?.start) * 512}`]);
+  const part = path.join(rig.dir, 'esp');
+  const range = [`skip=${esp?.start}`, `count=${esp?.size}`, 'status=none'];
+  execFileSync('dd', [`if=${raw}`, `of=${part}`, 'bs=512', ...range]);
+  execFileSync('fsck.vfat', ['-n', part]);
+  const listed = execFileSync(
+    'tar',
+    ['--full-time', '--utc', '-tvf', path.join(first, 'same.tar')],
+    { encoding: 'utf8' },
+  );
+  const date = Number(
+    execFileSync('tar', ['-xOf', path.join(first, 'same.tar'), './etc/image-date'], {
+      encoding: 'utf8',
+    }),
+  );
+  const times = [...listed.matchAll(/ (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)\S* /g)].map(
+    ([, day, time]) => Date.parse(`${day}T${time}Z`) / 1000,
+  );
+  assert.ok(times.length > 50, `${times.length} times`);
+  assert.equal(Math.max(...times), date);
+  assert.ok(times.includes(1_600_000_000), 'earlier times stay');
+});
+
+test('another input makes other identifiers, and so does another seed', async () => {
+  const seeded = await build('seeded', {
+    types: ['raw'],
+    env: { DIB_IMAGE_SEED: 'second machine' },
+  });
+  const random = await build('random', { types: ['raw'], env: { DIB_IMAGE_SEED: 'random' } });
+  await rig.element('varies', { 'README.rst': 'one file more\n' });
+  const edited = await build('edited', { types: ['raw'] });
+  const ids = [first, seeded, random, edited].map(diskId);
+  assert.equal(new Set(ids).size, ids.length, ids.join(' '));
+});
+
+test('SOURCE_DATE_EPOCH is the date, and hooks see it', async () => {
+  const out = await build('dated', { types: ['tar'], env: { SOURCE_DATE_EPOCH: '1500000000' } });
+  const tar = path.join(out, 'same.tar');
+  const seen = execFileSync('tar', ['-xOf', tar, './etc/image-date'], { encoding: 'utf8' });
+  assert.equal(seen, '1500000000\n');
+  const listed = execFileSync('tar', ['--utc', '-tvf', tar], { encoding: 'utf8' });
+  assert.doesNotMatch(listed, / 20(1[89]|2\d)-/);
+  const bad = await rig.run('disk-image-create', ['-n', 'tiny'], {
+    env: { SOURCE_DATE_EPOCH: 'yesterday' },
+  });
+  assert.equal(bad.status, 2);
+  assert.match(bad.stderr, /SOURCE_DATE_EPOCH must be seconds since 1970/);
+});
