@@ -16,6 +16,14 @@ const FILES = {
   'mine/lib/element-deps': 'operating-system\n',
   'mine/os-of-mine/element-provides': 'operating-system\n',
   'other/lib/README': '',
+  'tells/app/README.rst': '===\napp\n===\n\nAn ``app``\nof ours.\n\nMore.\n',
+  'tells/app/element-deps': 'operating-system\n',
+  'tells/app/environment.d/10-app': 'export DIB_APP=${DIB_APP:-"a b"}\n',
+  'tells/app/install.d/20-app': '#!/bin/bash\necho "${DIB_APP:-}" "${DIB_MORE:-}"\n',
+  'tells/app/package-installs.yaml':
+    'curl:\ngcc:\n  - arch: amd64\n    phase: pre-install.d\n  - arch: arm64\n',
+  'tells/app/host-tools.yaml': '- tool: [a, b]\n  why: x\n',
+  'tells/os-of-mine/element-provides': 'operating-system\n',
   'loops/a/element-deps': 'b\n',
   'loops/b/element-deps': 'a\n',
   'loops/os-of-mine/element-provides': 'operating-system\n',
@@ -90,6 +98,61 @@ for (const option of ['-e', '--env']) {
   });
 }
 
+test('element-info --describe tells what an element does, by itself', () => {
+  const printed = run([COMMAND, '--describe', 'app'], at('tells'));
+  assert.deepEqual([printed.status, printed.stderr], [0, '']);
+  assert.deepEqual(printed.stdout.split('\n'), [
+    'app',
+    `  ${at('tells/app')}`,
+    '  An app of ours.',
+    '',
+    '  needs:',
+    '    operating-system',
+    '',
+    '  hooks:',
+    '    install.d/20-app',
+    '',
+    '  environment:',
+    '    10-app',
+    '',
+    '  variables:',
+    '    DIB_APP (a b)',
+    '    DIB_MORE (unset)',
+    '',
+    '  packages:',
+    '    curl',
+    '    gcc (arch: amd64, phase: pre-install.d)',
+    '    gcc (arch: arm64)',
+    '',
+    '  needs on the host:',
+    '    a or b',
+    '',
+  ]);
+  const [facts] = JSON.parse(run([COMMAND, '--describe', '--json', 'app'], at('tells')).stdout);
+  assert.deepEqual(facts.variables[0], {
+    name: 'DIB_APP',
+    defaults: ['a b'],
+    file: 'environment.d/10-app',
+  });
+});
+
+test('element-info --why and --graph tell who needs whom', () => {
+  const elements = ['app', 'os-of-mine'];
+  const why = run([COMMAND, '--why', 'operating-system', ...elements], at('tells'));
+  assert.equal(
+    why.stdout,
+    'operating-system is provided by os-of-mine\nos-of-mine was asked for by name\napp -> os-of-mine as operating-system\n',
+  );
+  assert.equal(
+    run([COMMAND, '--graph', ...elements], at('tells')).stdout,
+    'app\n└─ os-of-mine as operating-system\nos-of-mine\n',
+  );
+  assert.match(
+    run([COMMAND, '--graph=dot', ...elements], at('tells')).stdout,
+    /^digraph elements \{\n[\s\S]* {2}"app" -> "os-of-mine" \[label="operating-system"\];\n\}\n$/,
+  );
+});
+
 const FAILURES: readonly (readonly [
   claim: string,
   args: readonly string[],
@@ -103,6 +166,26 @@ const FAILURES: readonly (readonly [
     /^ERROR: Missing required argument 'element'\n[\s\S]*element-info --help/,
   ],
   ['an unknown option', ['--evn', 'x'], () => at('mine'), /^ERROR: Unknown option '--evn'.*--env/],
+  ['two questions', ['--env', '--graph', 'app'], () => at('mine'), /^ERROR: Only one of/],
+  ['--json alone', ['--json', 'app'], () => at('mine'), /^ERROR: --json goes with --describe/],
+  [
+    'an unknown format',
+    ['--graph=svg', 'app'],
+    () => at('mine'),
+    /^ERROR: .*'svg' is invalid.*text, dot, mermaid/,
+  ],
+  [
+    'an unknown element to describe',
+    ['--describe', 'apq'],
+    () => at('mine'),
+    /^ERROR: Cannot find the element 'apq'\n[\s\S]*Did you mean app\?/,
+  ],
+  [
+    'an element that nobody pulls in',
+    ['--why', 'lic', 'app', 'os-of-mine'],
+    () => at('mine'),
+    /^ERROR: The element 'lic' is not pulled in[\s\S]*Did you mean lib\?/,
+  ],
   [
     'an unknown element',
     ['apq'],
