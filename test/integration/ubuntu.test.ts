@@ -109,10 +109,47 @@ test('an image that is not what the sums say never gets into a target', async ()
     BASE_IMAGE_FILE: GZIP,
     DIB_IMAGE_CACHE: cache,
   });
-  assert.equal(result.status, 1);
+  assert.equal(result.status, 4);
   assert.doesNotMatch(said(result), /Extracted/);
   assert.ok(!(await readdir(cache)).includes(GZIP), 'no bad file under the good name');
   await rm(cache, { recursive: true });
+});
+
+test('without the network, an image that nothing vouches for is no image either', async () => {
+  const cache = path.join(rig.dir, 'unknown-cache');
+  await mkdir(cache);
+  await writeFile(path.join(cache, GZIP), 'from who knows where');
+  const result = await look({
+    DIB_OFFLINE: '1',
+    DIB_CLOUD_IMAGES: 'http://127.0.0.1:1',
+    BASE_IMAGE_FILE: GZIP,
+    DIB_IMAGE_CACHE: cache,
+  });
+  assert.equal(result.status, 4, said(result));
+  assert.match(said(result), /the cache has no list of checksums for it/);
+  assert.doesNotMatch(said(result), /Extracted/);
+  await rm(cache, { recursive: true });
+});
+
+test('of a mirror that has a squashfs too, that one is taken, and is what the root is made of', async () => {
+  const dir = path.join(rig.dir, 'squashed');
+  const tree = path.join(dir, 'tree');
+  await mkdir(tree, { recursive: true });
+  const image = path.join(mirror.dir, 'images/noble/current', GZIP);
+  execFileSync('tar', ['-C', tree, '--numeric-owner', '-xzf', image, './etc']);
+  await writeFile(path.join(tree, 'etc/from-squashfs'), '');
+  const name = 'noble-server-cloudimg-amd64.squashfs';
+  const options = ['-quiet', '-no-progress', '-comp', 'gzip', '-Xcompression-level', '1'];
+  execFileSync('mksquashfs', [tree, path.join(dir, name), ...options]);
+  await copyFile(image, path.join(dir, GZIP));
+  const sums = execFileSync('sha256sum', ['--binary', name, GZIP], { cwd: dir, encoding: 'utf8' });
+  await writeFile(path.join(dir, 'SHA256SUMS'), sums);
+  const cache = path.join(rig.dir, 'squashed-cache');
+  const env = { DIB_CLOUD_IMAGES: `file://${dir}`, DIB_IMAGE_CACHE: cache };
+  const result = await look(env);
+  assert.match(said(result), /\(squashfs\) with unsquashfs/);
+  assert.ok((await readdir(cache)).includes(name));
+  await rm(dir, { recursive: true });
 });
 
 const SOURCES = `Types: deb
