@@ -72,12 +72,15 @@ export const TAR_ARGUMENTS: readonly string[] = [
   '--warning=no-unknown-keyword',
 ];
 
-/** unsquashfs's arguments to put `/input` into `/target`. Without /sys it sees one core only. */
-export function unsquashfsArguments(processors: number): readonly string[] {
+/**
+ * unsquashfs's arguments to put `/input` into `/target`. Without /sys it sees one core only. Strict, it
+ * ends at the first thing that goes wrong; that it cannot make a device node must not be that.
+ */
+export function unsquashfsArguments(processors: number, strict: boolean): readonly string[] {
   return [
     '-force',
     '-no-progress',
-    '-strict-errors',
+    ...(strict ? ['-strict-errors'] : []),
     '-xattrs',
     ...['-processors', String(processors)],
     ...['-dest', '/target', '/input'],

@@ -14,7 +14,17 @@ export interface ExtractionFacts {
   readonly printed: readonly string[];
   /** Of all, on standard error, oldest first. */
   readonly said: readonly string[];
+  /** Whether device nodes can be made here; where not, that they are missing is no failure. */
+  readonly makesDevices: boolean;
 }
+
+/** What tar and unsquashfs say of a device node that they may not make, and nothing else. */
+const DEVICE_COMPLAINTS: readonly RegExp[] = [
+  /: Cannot mknod: Operation not permitted$/,
+  /: failed to create (character|block) device .*, because Operation not permitted$/,
+  /: Exiting with failure status due to previous errors$/,
+  /^$/,
+];
 
 /** 128 + SIGPIPE: the writer had failed before, and its reason is the one to tell. */
 const BROKEN_PIPE = 141;
@@ -47,12 +57,22 @@ export function judgeExtraction(facts: ExtractionFacts): Failure | undefined {
   if (facts.feeder !== 0 && facts.feeder !== BROKEN_PIPE) {
     return badArchive(facts, `${facts.feed[0]} failed with status ${facts.feeder}`);
   }
-  if (facts.writer !== 0) {
+  if (facts.writer !== 0 && !onlyLacksDevices(facts)) {
     return writerFailure(facts, facts.writer);
   }
   return facts.write[0] === 'tar' && !facts.printed.some((line) => /Block of NULs/.test(line))
     ? badArchive(facts, 'it has no end mark: it was cut off')
     : undefined;
+}
+
+/** The device nodes of a running system come from its kernel; those of an archive are for old ones. */
+function onlyLacksDevices({ makesDevices, writer, said }: ExtractionFacts): boolean {
+  return (
+    !makesDevices &&
+    writer === 2 &&
+    said.some((line) => line !== '') &&
+    said.every((line) => DEVICE_COMPLAINTS.some((each) => each.test(line)))
+  );
 }
 
 function writerFailure(facts: ExtractionFacts, status: number): Failure {

@@ -30,6 +30,8 @@ export const INCOMPLETE = '.dibkit-extract-incomplete';
 /** What extraction needs of the host. */
 export interface ExtractionHost {
   isInstalled(tool: string): Promise<boolean>;
+  /** False in a user namespace: an archive's device nodes are left out there. */
+  readonly makesDevices: boolean;
   /**
    * Runs `write` where it reaches nothing but `target`, as `/target`. It reads `inputFd`: through
    * `feed` as its standard input, or without that as the file `/input`.
@@ -121,7 +123,7 @@ async function planJob(format: ArchiveFormat, host: ExtractionHost): Promise<Job
   await assertInstalled(writer, format === 'squashfs' ? 'squashfs-tools' : 'tar', host);
   const write =
     format === 'squashfs'
-      ? [writer, ...unsquashfsArguments(os.availableParallelism())]
+      ? [writer, ...unsquashfsArguments(os.availableParallelism(), host.makesDevices)]
       : [writer, ...TAR_ARGUMENTS];
   const reader = format === 'tar' ? [] : feed.slice(0, 1);
   return { format, tools: [...reader, writer], feed, write };
@@ -187,7 +189,8 @@ interface JobRun {
 async function runJob({ archive, target, file, job }: JobRun, host: ExtractionHost): Promise<void> {
   const { feed, write } = job;
   const report = await host.runInCell({ target, write, feed, inputFd: file.fd });
-  const failure = judgeExtraction({ ...report, archive, root: target, feed, write });
+  const { makesDevices } = host;
+  const failure = judgeExtraction({ ...report, archive, root: target, feed, write, makesDevices });
   if (failure !== undefined) {
     throw new Failed(failure);
   }

@@ -5,6 +5,7 @@ import type { Context } from '../events/event.ts';
 import { Failed, hostError, usageError } from '../events/failure.ts';
 import { runInCell } from '../sandbox/cell.ts';
 import { findTool, toolPath } from '../sandbox/host-tools.ts';
+import { inUserNamespace } from '../sandbox/user-namespace.ts';
 import { parseArguments } from './parse-arguments.ts';
 
 const DETAILS = `
@@ -57,6 +58,7 @@ export function extractionHost(context: Context): ExtractionHost {
   const searchPath = context.toolEnvironment.PATH ?? '';
   return {
     isInstalled: async (tool) => (await findTool(tool, searchPath)) !== undefined,
+    makesDevices: !inUserNamespace(),
     runInCell: async (request) => {
       const report = await runInCell(request, context);
       context.signal.throwIfAborted();

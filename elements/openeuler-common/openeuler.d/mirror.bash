@@ -111,8 +111,9 @@ assert_target_runs() {
 mount_kernel_filesystems() {
     mkdir -p "$TARGET_ROOT/proc" "$TARGET_ROOT/sys" "$TARGET_ROOT/dev"
     mount --types proc none "$TARGET_ROOT/proc"
-    mount --bind /dev "$TARGET_ROOT/dev"
-    mount --types sysfs --options ro none "$TARGET_ROOT/sys"
+    # With what is mounted in them: a user namespace may bind them whole only.
+    mount --rbind /dev "$TARGET_ROOT/dev"
+    mount --rbind --options ro /sys "$TARGET_ROOT/sys"
 }
 
 unmount_kernel_filesystems() {

@@ -11,10 +11,35 @@ const GOOD: ExtractionFacts = {
   writer: 0,
   printed: ['block 22: ** Block of NULs **'],
   said: [],
+  makesDevices: true,
 };
 
 test('judgeExtraction() has nothing to say about an archive that ended with its mark', () => {
   assert.equal(judgeExtraction(GOOD), undefined);
+});
+
+test('judgeExtraction() forgives missing device nodes where none can be made, and nothing else', () => {
+  const tar = [
+    '/tool: ./dev/sda: Cannot mknod: Operation not permitted',
+    '/tool: Exiting with failure status due to previous errors',
+  ];
+  const squashfs = [
+    '',
+    'create_inode: failed to create block device /target/dev/sda, because Operation not permitted',
+  ];
+  const here = { ...GOOD, writer: 2, makesDevices: false };
+  assert.equal(judgeExtraction({ ...here, said: tar }), undefined);
+  assert.equal(judgeExtraction({ ...here, said: squashfs, write: ['unsquashfs'] }), undefined);
+  const refused = [
+    { ...here, said: tar, makesDevices: true },
+    { ...here, said: ['/tool: a: Cannot open: Permission denied', ...tar] },
+    { ...here, said: tar, printed: [] },
+    { ...here, said: [] },
+    { ...here, said: tar, writer: 1 },
+  ];
+  for (const facts of refused) {
+    assert.notEqual(judgeExtraction(facts), undefined, JSON.stringify(facts));
+  }
 });
 
 const CASES: readonly {
