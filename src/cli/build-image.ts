@@ -30,6 +30,7 @@ import { Scope } from '../sandbox/scope.ts';
 import { pidNamespace } from '../sandbox/stragglers.ts';
 import { neededPrivilege } from '../sandbox/user-namespace.ts';
 import { makeWorkDir } from '../sandbox/work-dir.ts';
+import { openBuildCache } from './build-cache.ts';
 import { ownEnvironment, toolEnvironment } from './host-facts.ts';
 import { openReaders } from './readers.ts';
 
@@ -105,8 +106,11 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
   const buildDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_build.' }, reaper);
   const imageDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_image.' }, reaper);
   const staging = await makeStaging(build.plan, reaper);
+  const owner = { scope, reaper };
+  const cache = await openBuildCache(build, owner, { emit: readers.emit, environment });
   const order: EngineOrder = {
     build,
+    ...cache.order,
     buildDir,
     imageDir,
     staging,
@@ -115,7 +119,12 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
     outerNamespace: pidNamespace(),
   };
   announce(build, buildDir, readers.emit);
-  await runEngine(order, { readers, interrupts, environment, privilege });
+  await runEngine(order, { readers, interrupts, environment, privilege }).catch(
+    (error: unknown) => {
+      throw cache.withHint(error);
+    },
+  );
+  await cache.tidy();
 }
 
 async function makeCaches(plan: BuildPlan): Promise<void> {

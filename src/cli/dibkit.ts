@@ -20,6 +20,7 @@ Doctor and plan take the options and variables of disk-image-create; see 'disk-i
 
 const VERBS = {
   diff: async (argv: readonly string[]) => (await import('./diff.ts')).diff(argv),
+  cache: async (argv: readonly string[]) => (await import('./cache.ts')).cacheCommand(argv),
   doctor: async (argv: readonly string[]) => (await import('./doctor.ts')).doctor(argv),
   fetch: async (argv: readonly string[]) => (await import('./fetch.ts')).fetchCommand(argv),
   extract: async (argv: readonly string[]) => (await import('./extract.ts')).extract(argv),
@@ -40,6 +41,7 @@ await runCommand(async () => {
     .version(packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES);
+  command.command('cache').description('the layers that builds keep: ls, show, prune, verify');
   command.command('doctor').description('what this host lacks for a build');
   command.command('enter').description('a shell in a build that runs or is stopped');
   command.command('diff').description('what differs between two images, path by path');

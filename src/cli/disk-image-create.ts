@@ -18,6 +18,10 @@ const main = async (): Promise<number> => {
   const { elements, options } = line;
   const environment = ownEnvironment();
   const plan = planBuild({ elements, options, argv, environment, host: hostFacts() });
+  if (plan.cache.explain) {
+    const { explain } = await import('./explain.ts');
+    return explain(plan, { skipBase: !wantsBase(options) });
+  }
   return buildImage({
     plan,
     skipBase: !wantsBase(options),

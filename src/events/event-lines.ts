@@ -43,6 +43,7 @@ export const EVENT_SHAPES: { readonly [K in EventBody['kind']]: Shape<K> } = {
   'hook-end': { hook: 'string', status: 'number', durationMs: 'number' },
   output: { line: 'string' },
   'phase-end': { phase: 'string', durationMs: 'number', ok: 'boolean' },
+  layer: { outcome: 'string', phase: 'string', hooks: 'strings', reasons: 'strings' },
   'step-start': { step: 'string', detail: 'string' },
   'step-end': { step: 'string', durationMs: 'number' },
   'artifact-renamed': { from: 'string', to: 'string' },

@@ -59,6 +59,18 @@ export type EventBody =
       readonly ok: boolean;
     }
   /** Work of ours between and after the phases: `step` is a short name, `detail` a human's words. */
+  /**
+   * What became of a phase, or of a part of it, as a layer: `reused` from the store, `run` because of
+   * `reasons`, `kept` in the store under `key`.
+   */
+  | {
+      readonly kind: 'layer';
+      readonly outcome: 'reused' | 'run' | 'kept';
+      readonly phase: string;
+      readonly hooks: readonly string[];
+      readonly reasons: readonly string[];
+      readonly key?: string;
+    }
   | { readonly kind: 'step-start'; readonly step: string; readonly detail: string }
   | { readonly kind: 'step-end'; readonly step: string; readonly durationMs: number }
   | { readonly kind: 'artifact-renamed'; readonly from: string; readonly to: string }

@@ -85,6 +85,8 @@ export function logLines(
     case 'phase-end':
       // compat: a phase that failed has no table
       return event.ok ? renderProfile(state.target ?? `${event.phase}.d`, state.timings) : [];
+    case 'layer':
+      return layerLines(event);
     case 'step-start':
       return [event.detail];
     case 'step-end':
@@ -109,6 +111,20 @@ export function logLines(
       return event.failure === undefined
         ? ['Build completed successfully'] // compat
         : renderFailure(event.failure, context);
+  }
+}
+
+function layerLines(event: Extract<BuildEvent, { kind: 'layer' }>): readonly string[] {
+  const { outcome, phase, hooks, key = '', reasons } = event;
+  switch (outcome) {
+    case 'reused': {
+      const last = hooks.at(-1) ?? '';
+      return [`Reusing ${phase}.d up to ${last} from layer ${key}`];
+    }
+    case 'run':
+      return [`Running ${phase}.d: ${reasons.join('; ')}`];
+    case 'kept':
+      return [];
   }
 }
 

@@ -43,27 +43,29 @@ export async function openDiskStage(stage: DiskStage): Promise<DiskVariables> {
   return { ...described, paramsFile };
 }
 
-/** The image's size from the tree's, once the root phases are done (compat). */
-export async function measureDisk(stage: DiskStage, context: Context): Promise<ImageSize> {
-  const { plan } = stage.build;
+/** KiB of the tree. */
+export async function measureDisk(stage: DiskStage, context: Context): Promise<number> {
   context.emit({
     kind: 'message',
     level: 'info',
     text: 'Calculating image size (this may take a minute)...',
   });
   const { targetRoot } = stage.paths;
-  const size = imageSizeKiB({
-    usedKiB: await measureTree(targetRoot, context),
-    request: plan.disk,
+  return measureTree(targetRoot, context);
+}
+
+/** The image's size from the tree's, once the root phases are done (compat). */
+export function sizeForTree(stage: DiskStage, usedKiB: number): ImageSize {
+  return imageSizeKiB({
+    usedKiB,
+    request: stage.build.plan.disk,
     rootFsType: stage.graph.root.type,
     efi: stage.build.elements.some((element) => element.name === 'block-device-efi'),
   });
-  await reportUsage(stage, context);
-  return size;
 }
 
 /** `DIB_SHOW_IMAGE_USAGE`: what takes the room, largest last; above 10 MiB unless all is wanted. */
-async function reportUsage(stage: DiskStage, context: Context): Promise<void> {
+export async function reportUsage(stage: DiskStage, context: Context): Promise<void> {
   const { imageUsage } = stage.build.plan.show;
   if (imageUsage === 'none') {
     return;

@@ -5,7 +5,7 @@ const HINTS: readonly { readonly says: RegExp; readonly hint: string }[] = [
   {
     // A package manager says it in the middle of much else, and it is not the hook's fault.
     says: /No space left on device/,
-    hint: 'The work directory is full: build on disk with --no-tmpfs, and set TMPDIR to a larger file system',
+    hint: 'The layer store or the work directory is full: dibkit cache prune, or point --image-cache and TMPDIR (with --no-tmpfs) at a larger file system',
   },
   {
     says: /No module named '?diskimage_builder/,

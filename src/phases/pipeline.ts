@@ -4,35 +4,35 @@
  *
  * Runs inside the namespaces: mounts and processes are gone with us, directories are our caller's.
  */
-import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { diskUuids } from '../disk/describe.ts';
 import type { DiskPlan } from '../disk/layout.ts';
 import { assembleHooks } from '../elements/assemble.ts';
 import { elementsPathForHooks, elementVariables } from '../elements/element-variables.ts';
 import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
-import { configError } from '../events/failure.ts';
+import { configError, failureOf } from '../events/failure.ts';
 import { inStep } from '../events/step.ts';
+import { digestOf } from '../layers/digest.ts';
+import { rememberFailure } from '../layers/resume.ts';
 import { writeOutputs } from '../output/write-outputs.ts';
-import { unmountBelow } from '../sandbox/mounts.ts';
-import { killStragglers } from '../sandbox/stragglers.ts';
-import { openWorkTree } from '../sandbox/work-tree.ts';
 import type { Terminal } from './break-shell.ts';
+import { type BuildTree, openBuildTree, openPaths } from './build-tree.ts';
 import { containerImageOf, loadContainer, wantsContainer } from './container-stage.ts';
 import {
   type DiskStage,
-  layOutDisk,
   measureDisk,
   openDiskStage,
+  reportUsage,
   writeDiskFile,
   writeFstab,
 } from './disk-stage.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
-import { type ImageIdentity, identityOf, openSourceDate } from './image-identity.ts';
-import { graphOf, planTree, writesDisk } from './prepare.ts';
+import { type ImageIdentity, openSourceDate } from './image-identity.ts';
+import { graphOf, planTree, whichBuild } from './prepare.ts';
 import type { EngineOrder } from './protocol.ts';
 import { runPhase } from './run-phase.ts';
+import { FSTAB_INPUT, settle } from './settle.ts';
 import { PHASES, type Phase } from './table.ts';
 
 export interface Engine {
@@ -44,51 +44,62 @@ export interface Engine {
 export async function runBuild(order: EngineOrder, engine: Engine): Promise<void> {
   const { build } = order;
   const { context } = engine;
-  const paths = await openBuild(order, context);
-  const tree = await planTree(build.plan, build.elements);
+  const paths = await openPaths(order, context);
+  const hooks = await planTree(build.plan, build.elements);
   // What could be warned of was warned of before we were started.
   const graph = graphOf(build, () => {});
   const stage: DiskStage = { build, graph, paths };
   context.emit({ kind: 'message', level: 'info', text: build.diskConfig.message });
-  await putHooks(tree, paths, context);
+  await putHooks(hooks, paths, context);
   await openSourceDate(build.plan, paths.hooksDir);
   const variables = await openDiskStage(stage);
-  const run: Run = { order, engine, tree, paths };
+  const tree = await openBuildTree(order, { tree: hooks, paths }, context);
+  const run: Run = { order, engine, hooks, tree };
 
-  await runPhases('root', run, variables);
-  await closeTree(run);
+  await remembering(run, () => buildTree(run, { stage, variables }));
+}
 
-  const size = await measureDisk(stage, context);
-  const identity = await identityOf(build, tree, paths);
-  // `-t tar` of a tree needs no disk that it fits on.
-  const disk = writesDisk(build.plan, build.elements)
-    ? layOutDisk(stage, size, identity.identifiers)
-    : undefined;
-  if (disk !== undefined) {
-    await writeFstab(disk, paths.targetRoot);
-  }
-  const settled = {
-    imageSizeKiB: size.sizeKiB,
-    ...diskUuids(graph, identity.identifiers),
-  };
-  await runPhases('disk', run, { ...variables, settled });
-  await closeTree(run);
+/** Phases, disk and images. */
+async function buildTree(
+  run: Run,
+  { stage, variables }: { readonly stage: DiskStage; readonly variables: DiskVariables },
+): Promise<void> {
+  const { build } = run.order;
+  const { tree } = run;
+  const { context } = run.engine;
+  await runPhases(run, { stage: 'root', disk: variables, fstab: undefined });
+  await tree.close(context);
+
+  const usedKiB = await usedBy(run, stage);
+  const { identity, disk, variables: settled } = await settle(stage, run.hooks, usedKiB);
+  await runPhases(run, { stage: 'disk', disk: { ...variables, settled }, fstab: disk });
+  await tree.mount(context);
+  await tree.close(context);
   await writeImages(run, { stage, disk, identity });
   await loadContainer(build, context);
+}
+
+/** Notes how far a build got that fails, for `--resume`. */
+async function remembering(run: Run, work: () => Promise<void>): Promise<void> {
+  const chain = run.tree.layers?.chain;
+  const which = whichBuild(run.order.build);
+  try {
+    await work();
+    await (chain === undefined ? undefined : rememberFailure(chain.store, which, undefined));
+  } catch (error) {
+    const failure = failureOf(error);
+    if (chain !== undefined && failure.kind === 'hook') {
+      await rememberFailure(chain.store, which, { keys: chain.keys, phase: failure.phase });
+    }
+    throw error;
+  }
 }
 
 interface Run {
   readonly order: EngineOrder;
   readonly engine: Engine;
-  readonly tree: HookTree;
-  readonly paths: BuildPaths;
-}
-
-async function openBuild(order: EngineOrder, context: Context): Promise<BuildPaths> {
-  const { buildDir, imageDir } = order;
-  const { noTmpfs, minTmpfs } = order.build.plan.work;
-  const targetRoot = await openWorkTree({ buildDir, imageDir, noTmpfs, minTmpfs }, context);
-  return { buildDir, imageDir, targetRoot, hooksDir: path.join(buildDir, 'hooks') };
+  readonly hooks: HookTree;
+  readonly tree: BuildTree;
 }
 
 async function putHooks(tree: HookTree, paths: BuildPaths, context: Context): Promise<void> {
@@ -98,21 +109,59 @@ async function putHooks(tree: HookTree, paths: BuildPaths, context: Context): Pr
   await assembleHooks(tree, paths.hooksDir);
 }
 
-async function runPhases(stage: Phase['stage'], run: Run, disk: DiskVariables): Promise<void> {
+/** KiB of the tree; and the report of what takes the room, for who wants it. */
+async function usedBy(run: Run, stage: DiskStage): Promise<number> {
+  const { context } = run.engine;
+  const usedKiB = await run.tree.usedKiB(() => measureDisk(stage, context), context);
+  if (run.order.build.plan.show.imageUsage !== 'none') {
+    await run.tree.mount(context);
+    await reportUsage(stage, context);
+  }
+  return usedKiB;
+}
+
+interface Stage {
+  readonly stage: Phase['stage'];
+  readonly disk: DiskVariables;
+  /** Has the `/etc/fstab` that goes into the tree before the first phase. */
+  readonly fstab: DiskPlan | undefined;
+}
+
+async function runPhases(run: Run, { stage, disk, fstab }: Stage): Promise<void> {
   const { plan, elements } = run.order.build;
+  const { paths, layers } = run.tree;
+  const { context } = run.engine;
   const environment = {
     plan,
     disk,
-    paths: run.paths,
+    paths,
     elementVariables: elementVariables(elements),
     elementsPath: elementsPathForHooks(plan.elementsPath, elements),
   };
   const breakers = { plan: plan.breaks, terminal: run.engine.terminal };
-  for (const phase of PHASES.filter((one) => one.stage === stage)) {
-    await runPhase({ phase, environment, tree: run.tree, breakers }, run.engine.context);
-    if (phase.name === 'root') {
-      await assertRootDeployed(run.paths.targetRoot);
+  let pending = fstab;
+  const prepare = async (): Promise<void> => {
+    if (pending !== undefined) {
+      await writeFstab(pending, paths.targetRoot);
+      pending = undefined;
     }
+  };
+  for (const phase of PHASES.filter((one) => one.stage === stage)) {
+    const before = layers?.chain.keys.length ?? 0;
+    const engine: Record<string, string> =
+      pending === undefined ? {} : { [FSTAB_INPUT]: digestOf(pending.fstab) };
+    const check = async (): Promise<void> =>
+      phase.name === 'root' ? assertRootDeployed(paths.targetRoot) : undefined;
+    const tree = run.hooks;
+    await runPhase({ phase, environment, tree, breakers, layers, engine, prepare, check }, context);
+    if ((layers?.chain.keys.length ?? 0) > before) {
+      // It is in that layer.
+      pending = undefined;
+    }
+  }
+  if (pending !== undefined) {
+    await run.tree.mount(context);
+    await prepare();
   }
 }
 
@@ -124,15 +173,6 @@ async function assertRootDeployed(targetRoot: string): Promise<void> {
       hint: 'Add an element with an operating system, for example debian-minimal',
     });
   }
-}
-
-/** Nothing runs in the tree and nothing is mounted in it: what comes next reads it as it is. */
-async function closeTree(run: Run): Promise<void> {
-  const { targetRoot } = run.paths;
-  killStragglers(run.order.outerNamespace);
-  await unmountBelow(targetRoot, run.engine.context);
-  // Of a file system that a hook has mounted there; only ever empty.
-  await rmdir(path.join(targetRoot, 'lost+found')).catch(() => {});
 }
 
 interface Image {
@@ -149,7 +189,7 @@ async function writeImages(run: Run, { stage, disk, identity }: Image): Promise<
   // A raw image is moved into place, so it is made where it will be; others are made from memory.
   const directory = plan.image.types.includes('raw')
     ? staging
-    : path.join(run.paths.imageDir, 'disk');
+    : path.join(run.tree.paths.imageDir, 'disk');
   await mkdir(directory, { recursive: true });
   const rawDisk =
     disk === undefined
@@ -162,14 +202,14 @@ async function writeImages(run: Run, { stage, disk, identity }: Image): Promise<
           }),
         );
   const tree = {
-    directory: run.paths.targetRoot,
+    directory: run.tree.paths.targetRoot,
     hasDisk: disk !== undefined,
     epoch: identity.sourceDate,
   };
   await writeOutputs(
     {
       image: plan.image,
-      tree: run.paths.targetRoot,
+      tree: run.tree.paths.targetRoot,
       staging,
       mode: 0o666 & ~run.order.umask,
       ...identity,

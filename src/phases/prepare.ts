@@ -235,3 +235,12 @@ export async function assertHostCan(
 export function outputDirectory(plan: BuildPlan): string {
   return path.dirname(path.resolve(plan.image.cwd, plan.image.name));
 }
+
+/** What `--resume` knows a build by. */
+export function whichBuild({ plan }: PreparedBuild): {
+  readonly image: string;
+  readonly elements: readonly string[];
+} {
+  const image = path.join(outputDirectory(plan), path.basename(plan.image.name));
+  return { image, elements: plan.elements };
+}

@@ -11,6 +11,10 @@ export interface EngineOrder {
   readonly imageDir: string;
   /** Where temporary images are written: beside the final ones. */
   readonly staging: string;
+  /** Of this build, in the layer store; absent: layers are neither read nor kept. */
+  readonly layersDir?: string;
+  /** Keys of the layers that a build which failed has made, and that this one resumes. */
+  readonly resumed: readonly string[];
   readonly terminal: boolean;
   /** Of the caller: images get its permissions, hooks a fixed one. */
   readonly umask: number;

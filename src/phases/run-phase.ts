@@ -1,12 +1,10 @@
 /** One phase: its mounts, its break points, its hooks. */
-import { lstat, mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
-import { configError, Failed } from '../events/failure.ts';
-import { runParts } from '../run-parts/run.ts';
-import { exists, mount, mountKernelFilesystems } from '../sandbox/mounts.ts';
-import { runTool } from '../sandbox/process.ts';
+import { Failed } from '../events/failure.ts';
+import { type PauseRequest, runParts } from '../run-parts/run.ts';
+import { exists, mountKernelFilesystems } from '../sandbox/mounts.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { type Breakers, PhaseBreaks } from './breakpoints.ts';
 import {
@@ -16,14 +14,24 @@ import {
   TARGET_HOOKS,
 } from './environment.ts';
 import { withHint } from './failure-hints.ts';
+import { hooksOf, type PhaseLayers } from './phase-layers.ts';
 import { RunRecorder, wasEntered } from './run-record.ts';
 import type { Phase } from './table.ts';
+import { showHooks } from './target-hooks.ts';
 
 export interface PhaseRun {
   readonly phase: Phase;
   readonly environment: EnvironmentRequest;
   readonly tree: HookTree;
   readonly breakers: Breakers;
+  /** Absent: nothing is reused or kept. */
+  readonly layers: PhaseLayers | undefined;
+  /** What the engine puts into the tree before the phase, for the phase's layer. */
+  readonly engine: Readonly<Record<string, string>>;
+  /** Puts it there; called once the tree is mounted. */
+  readonly prepare: () => Promise<void>;
+  /** Looks at the tree when the hooks have run. */
+  readonly check: () => Promise<void>;
 }
 
 export interface PhaseResult {
@@ -34,18 +42,42 @@ export interface PhaseResult {
   readonly touched: boolean;
 }
 
-/** Runs a phase to its end. @throws Failed `hook`. */
+/** Runs a phase to its end, or finds that a layer has it. @throws Failed `hook`. */
 export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseResult> {
   context.signal.throwIfAborted();
-  const { phase, environment } = run;
-  const { targetRoot, hooksDir } = environment.paths;
-  await ensureKernelFilesystems(phase, targetRoot, context);
-  const directory = `${phase.name}.d`;
-  const present = await exists(path.join(hooksDir, directory));
-  await using scope = new Scope();
-  if (phase.where === 'target') {
-    await bindHooks(environment, scope, context);
+  const { layers } = run;
+  if (layers === undefined) {
+    await run.prepare();
+    return workInTree(run, 0, context);
   }
+  const { phase, environment, engine } = run;
+  const hooks = await hooksOf(phase, environment);
+  const stops = environment.plan.breaks.points.some((point) => isIn(point, phase));
+  try {
+    const done = await layers.enter({ phase, hooks, environment, engine, stops }, context);
+    if (done === hooks.length && !stops) {
+      await (layers.chain.keys.length === 0 ? run.check() : undefined);
+      return { touched: false };
+    }
+    await layers.begin(context);
+    await run.prepare();
+    return await workInTree(run, done, context);
+  } finally {
+    await layers.leave(context);
+  }
+}
+
+/** Whether a break point is in this phase. */
+function isIn(point: string, { name }: Phase): boolean {
+  return new RegExp(`^(?:before|after)-${name}(?:$|\\.d/)`).test(point);
+}
+
+/** `done`: how many of the first hooks a layer has. */
+async function workInTree(run: PhaseRun, done: number, context: Context): Promise<PhaseResult> {
+  const { phase, environment, layers } = run;
+  const present = await exists(path.join(environment.paths.hooksDir, `${phase.name}.d`));
+  await using view = new PhaseView(run, context);
+  await view.open();
   const env = phaseEnvironment(environment, phase);
   const { cwd } = environment.plan.image;
   const recorder = new RunRecorder(phase, environment, env);
@@ -53,11 +85,83 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
   const site = { phase, paths: environment.paths, tree: run.tree, env, cwd, recorder };
   const breaks = new PhaseBreaks(site, run.breakers, context);
   await breaks.atPhase('before');
+  let kept = 0;
+  let ran: readonly string[] = [];
   if (present) {
-    await runHooks(run, { breaks, recorder }, context);
+    ran = await runHooks(run, { breaks, recorder, skip: done, pause: pause() }, context);
   }
   await breaks.atPhase('after');
-  return { touched: breaks.touched || (await wasEntered(environment.paths.buildDir)) };
+  await run.check();
+  await view.close();
+  const touched = await wasTouched();
+  if (layers !== undefined) {
+    await layers.keepRest(ran.slice(kept), context);
+  }
+  return { touched };
+
+  async function wasTouched(): Promise<boolean> {
+    const somebody = breaks.touched || (await wasEntered(environment.paths.buildDir));
+    if (somebody) {
+      layers?.chain.breakOff('somebody was in it');
+    }
+    return somebody;
+  }
+
+  /** Ends a layer behind a hook that took long. */
+  function pause(): PauseRequest | undefined {
+    return layers === undefined
+      ? undefined
+      : {
+          wanted: ({ durationMs }) => !breaks.touched && layers.wantsCut(durationMs),
+          during: async (sofar) => {
+            await view.close();
+            await wasTouched();
+            if (await layers.keep(sofar.slice(kept), context)) {
+              kept = sofar.length;
+              await layers.cut(done + kept, context);
+              await layers.begin(context);
+            }
+            await view.open();
+          },
+        };
+  }
+}
+
+/** What a phase finds mounted in the tree: the kernel's file systems, and in the target the hooks. */
+class PhaseView implements AsyncDisposable {
+  readonly #run: PhaseRun;
+  readonly #context: Context;
+  #scope: Scope | undefined;
+
+  constructor(run: PhaseRun, context: Context) {
+    this.#run = run;
+    this.#context = context;
+  }
+
+  async open(): Promise<void> {
+    const { phase, environment, layers } = this.#run;
+    const { targetRoot, hooksDir } = environment.paths;
+    await ensureKernelFilesystems(phase, targetRoot, this.#context);
+    const scope = new Scope();
+    this.#scope = scope;
+    const traced = layers?.traces === true;
+    const show =
+      phase.where === 'target'
+        ? () => showHooks(environment.paths, { scope, traced }, this.#context)
+        : undefined;
+    await (traced ? layers.watch(hooksDir, show) : show?.());
+  }
+
+  /** What was read is noted while it can still be seen. */
+  async close(): Promise<void> {
+    this.#run.layers?.note();
+    await this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#scope?.[Symbol.asyncDispose]();
+    this.#scope = undefined;
+  }
 }
 
 /** `mounts` follow from the table: a phase that needs the kernel's file systems finds them there. */
@@ -71,35 +175,19 @@ async function ensureKernelFilesystems(
   }
 }
 
-/** The hook tree, read-only, at /tmp/in_target.d of the target while the phase runs (compat). */
-async function bindHooks(
-  environment: EnvironmentRequest,
-  scope: Scope,
-  context: Context,
-): Promise<void> {
-  const { targetRoot, hooksDir } = environment.paths;
-  const tmp = path.join(targetRoot, 'tmp');
-  const found = await lstat(tmp).catch(() => undefined);
-  if (found === undefined) {
-    await mkdir(tmp, { mode: 0o1777 });
-  } else if (!found.isDirectory()) {
-    throw configError("Cannot run hooks in the target: its '/tmp' is not a directory");
-  }
-  const target = path.join(targetRoot, TARGET_HOOKS);
-  await mkdir(target, { mode: 0o755 });
-  scope.defer(() => rmdir(target));
-  await mount({ source: hooksDir, target, options: 'bind,ro' }, context);
-  const unhindered = { ...context, signal: new AbortController().signal };
-  scope.defer(async () => {
-    await runTool(['umount', '--lazy', target], unhindered, { announce: false });
-  });
+interface HookRun {
+  readonly breaks: PhaseBreaks;
+  readonly recorder: RunRecorder;
+  readonly skip: number;
+  readonly pause: PauseRequest | undefined;
 }
 
+/** Runs the phase's hooks, without the first `skip`; their names. @throws Failed `hook`. */
 async function runHooks(
   run: PhaseRun,
-  watch: { readonly breaks: PhaseBreaks; readonly recorder: RunRecorder },
+  { breaks, recorder, skip, pause }: HookRun,
   context: Context,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { phase, tree, environment } = run;
   const { hooksDir, targetRoot } = environment.paths;
   const directory = `${phase.name}.d`;
@@ -117,8 +205,10 @@ async function runHooks(
       elementOf: (file, from) => tree.elementOf(from, file),
       sourceOf: (file, from) => tree.sourceOf(from, file),
       failureNote: failureNote(environment.paths, phase).seenHere,
-      stops: watch.breaks.stops,
-      onShell: (pid) => void watch.recorder.update(pid === undefined ? {} : { shell: pid }),
+      stops: breaks.stops,
+      onShell: (pid) => void recorder.update(pid === undefined ? {} : { shell: pid }),
+      skip,
+      ...(pause === undefined ? {} : { pause }),
     },
     context,
   );
@@ -128,4 +218,5 @@ async function runHooks(
   if (outcome.kind === 'failed') {
     throw new Failed(withHint(outcome.failure));
   }
+  return outcome.kind === 'ok' ? outcome.timings.map(({ hook }) => hook) : [];
 }

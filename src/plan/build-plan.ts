@@ -24,6 +24,7 @@ export interface BuildPlan {
   /** `-p`: installed in the target at the end of the install phase. */
   readonly packages: readonly string[];
   readonly breaks: BreakPlan;
+  readonly cache: CachePlan;
   readonly show: ShowPlan;
   readonly identity: IdentityPlan;
   /** The command line that repeats the build, for a shell; without break points. */
@@ -85,6 +86,22 @@ export interface WorkPlan {
   readonly minTmpfs: number;
   readonly imageCache: string;
   readonly lockFiles: string;
+}
+
+/** What of earlier builds is used. */
+export interface CachePlan {
+  /** Layers are neither read nor kept. */
+  readonly off: boolean;
+  /** The first phase that runs anew, whatever there is. */
+  readonly from?: string;
+  /** Go on from what the last build of this image, which failed, has got to. */
+  readonly resume: boolean;
+  /** Say what would be reused, and why the rest would not; build nothing. */
+  readonly explain: boolean;
+  /** How long a layer may be used that took undeclared things from the network. */
+  readonly maxAgeHours: number;
+  /** GiB; above it the layers are removed that nobody has used for the longest time. */
+  readonly sizeGiB: number;
 }
 
 export interface BreakPlan {

@@ -38,6 +38,12 @@ export type OptionKey =
   | 'ramdiskElement'
   | 'installType'
   | 'dockerTarget'
+  | 'noCache'
+  | 'cacheFrom'
+  | 'cacheMaxAge'
+  | 'cacheSize'
+  | 'resume'
+  | 'explain'
   | 'logfile'
   | 'events';
 
@@ -149,6 +155,31 @@ export const OPTIONS: readonly OptionRow[] = [
     long: '--docker-target',
     value: 'REPO:TAG',
     help: 'name of the container image; -t docker is loaded into Docker too',
+  },
+  { key: 'noCache', long: '--no-cache', help: 'neither use nor keep layers of earlier builds' },
+  {
+    key: 'cacheFrom',
+    long: '--cache-from',
+    value: 'PHASE',
+    help: 'use layers of what comes before PHASE only; run it and the rest anew',
+  },
+  {
+    key: 'cacheMaxAge',
+    long: '--cache-max-age',
+    value: 'HOURS',
+    help: 'do not use older layers that took undeclared things from the network (default: 168)',
+  },
+  {
+    key: 'cacheSize',
+    long: '--cache-size',
+    value: 'GiB',
+    help: 'above this, remove layers that were not used for long (default: 20)',
+  },
+  { key: 'resume', long: '--resume', help: 'go on where the last build of this image failed' },
+  {
+    key: 'explain',
+    long: '--explain',
+    help: 'say which phases would run and what changed for them; build nothing',
   },
   { key: 'skipBase', short: '-n', help: "do not add the element 'base'" },
   {

@@ -6,6 +6,7 @@ import { configError, usageError } from '../events/failure.ts';
 import type {
   BreakPlan,
   BuildPlan,
+  CachePlan,
   ChecksumName,
   DiskRequest,
   IdentityPlan,
@@ -72,6 +73,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
   const installType = read.text('installType', 'DIB_DEFAULT_INSTALLTYPE');
   const breaks = planBreaks(read);
   const identity = planIdentity(read);
+  const cache = planCache(read);
   if (request.elements.length === 0) {
     throw usageError(
       'At least one distribution root element must be specified',
@@ -97,6 +99,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
     work,
     packages,
     breaks,
+    cache,
     show,
     identity,
     repeat: repeatCommand(request.argv, request.environment),
@@ -220,6 +223,23 @@ function planBreaks(read: Reader): BreakPlan {
     outsideTarget: (read.variable('break_outside_target') ?? '') !== '',
   };
 }
+
+function planCache(read: Reader): CachePlan {
+  const from = read.text('cacheFrom', 'DIB_CACHE_FROM');
+  return {
+    off: read.flag('noCache') || (read.variable('DIB_NO_LAYERS') ?? '0') !== '0',
+    ...(from === undefined ? {} : { from }),
+    resume: read.flag('resume'),
+    explain: read.flag('explain'),
+    maxAgeHours: read.number('cacheMaxAge', 'DIB_CACHE_MAX_AGE') ?? DEFAULT_MAX_AGE_HOURS,
+    sizeGiB: read.number('cacheSize', 'DIB_CACHE_SIZE') ?? DEFAULT_CACHE_GIB,
+  };
+}
+
+/** A week: what nobody declares may be as old. */
+const DEFAULT_MAX_AGE_HOURS = 168;
+
+const DEFAULT_CACHE_GIB = 20;
 
 /** Packages may be separated by commas or blanks; empty fields vanish (compat). */
 function words(text: string): readonly string[] {

@@ -29,6 +29,9 @@ import { OutputSplitter } from './output-splitter.ts';
  * - The trace of `set +x` goes nowhere; a target may have no /dev/null yet.
  * - Sourced at the top level, not in a function, so that `declare` makes global variables.
  * - A held child reads its one byte from the commands, so that it ends with them too.
+ * - `save` says, as quoted shell text in pieces that are written at once, what hooks see of this shell:
+ *   exported variables and functions, umask, limits, working directory. `restore` gives it to another
+ *   shell, which then need not source anything.
  */
 const DRIVER = String.raw`
 exec 62<&3 61>&4 3<&- 4>&-
@@ -54,11 +57,33 @@ do
         "$BASH" -c 'printf "\0%s held %d\n" "$1" "$$" >&61; IFS= read -r -d "" -u 62 _' \
             dib-hold "$_dib_nonce" || :
         ;;
+    save)
+        _dib_text=$(
+            printf 'cd -- %q\n' "$PWD"
+            export -p
+            export -pf
+            printf 'umask %s\n' "$(umask)"
+            for _dib_kind in S H; do
+                ulimit "-a$_dib_kind" | while read -r _dib_line; do
+                    [[ $_dib_line =~ -([a-zA-Z])\)\ +(.*)$ ]] || continue
+                    printf 'ulimit -%s -%s %s\n' "$_dib_kind" "${'$'}{BASH_REMATCH[1]}" "${'$'}{BASH_REMATCH[2]}"
+                done
+            done
+        ) 2>&-
+        printf -v _dib_text %q "$_dib_text"
+        for ((_dib_at = 0; _dib_at < ${'$'}{#_dib_text}; _dib_at += 900)); do
+            printf '\0%s =%s\n' "$_dib_nonce" "${'$'}{_dib_text:_dib_at:900}" >&61
+        done
+        ;;
+    restore)
+        unset $(compgen -e) 2>&-
+        eval "eval $_dib_path" 2>&-
+        ;;
     esac
 done
 `;
 
-export type Verb = 'source' | 'run' | 'is-file' | 'is-executable' | 'hold';
+export type Verb = 'source' | 'run' | 'is-file' | 'is-executable' | 'hold' | 'save' | 'restore';
 
 /** What became of a command: its status, or the shell went away before it had one. */
 export type Reply =
@@ -92,6 +117,7 @@ export class Driver implements AsyncDisposable {
   readonly #gone: Promise<Reply>;
   #waiting: ((reply: Reply) => void) | undefined;
   #listening = true;
+  #saved = '';
 
   /** A driver that is starting; the reply to `ready()` says whether it did. */
   static async open(options: DriverOptions, context: Context): Promise<Driver> {
@@ -149,6 +175,18 @@ export class Driver implements AsyncDisposable {
   /** The shell's process, once it is started. */
   get pid(): number | undefined {
     return this.#running.pid;
+  }
+
+  /** What hooks see of this shell, for `restore`; undefined when the shell is gone. */
+  async save(): Promise<string | undefined> {
+    this.#saved = '';
+    const reply = await this.send('save', '');
+    return reply.kind === 'status' ? this.#saved : undefined;
+  }
+
+  /** Gives hooks what they saw of another shell. */
+  restore(saved: string): Promise<Reply> {
+    return this.send('restore', saved);
   }
 
   /** Ends the shell, and resolves when its output has been passed on. Idempotent. */
@@ -209,7 +247,15 @@ export class Driver implements AsyncDisposable {
           onLine(text);
         }
       },
-      marker: (text) => (text === GONE ? reached() : this.#reply(parseReply(text))),
+      marker: (text) => {
+        if (text === GONE) {
+          reached();
+        } else if (text.startsWith('=')) {
+          this.#saved += text.slice(1);
+        } else {
+          this.#reply(parseReply(text));
+        }
+      },
     });
     const ended = new Promise<void>((resolve) => {
       output.once('end', resolve);

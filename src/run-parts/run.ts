@@ -51,6 +51,17 @@ export interface PartsRequest {
   readonly stops?: Stops;
   /** Told the process of the shell that runs the hooks. */
   readonly onShell?: (pid: number | undefined) => void;
+  /** How many of the first hooks are passed over: what they do has been done. */
+  readonly skip?: number;
+  readonly pause?: PauseRequest;
+}
+
+/** What else is to be done between two hooks. Hooks do not notice: variables and the like go on. */
+export interface PauseRequest {
+  /** Asked after each hook but the last. */
+  readonly wanted: (timing: HookTiming) => boolean;
+  /** Called while no shell of ours is in the target; `ran`: the hooks so far, without those skipped. */
+  readonly during: (ran: readonly string[]) => Promise<void>;
 }
 
 export type PartsOutcome =
@@ -219,17 +230,41 @@ async function runAll(run: Run, hooks: readonly string[]): Promise<PartsOutcome>
   if (fault !== undefined && !run.context.signal.aborted) {
     return { kind: 'failed', failure: failureFor(run, fault) };
   }
-  for (const [index, hook] of hooks.entries()) {
-    const result = run.context.signal.aborted
-      ? undefined
-      : await runStoppable(run, hook, hooks.slice(index + 1));
+  const todo = hooks.slice(run.request.skip ?? 0);
+  for (const [index, hook] of todo.entries()) {
+    const coming = todo.slice(index + 1);
+    const result = run.context.signal.aborted ? undefined : await runStoppable(run, hook, coming);
     if (result?.kind === 'failed' && !run.context.signal.aborted) {
       return result;
+    }
+    if (coming.length > 0 && !run.context.signal.aborted) {
+      await pauseAfter(run, hook);
     }
   }
   return run.context.signal.aborted
     ? { kind: 'interrupted' }
     : { kind: 'ok', timings: [...run.ran] };
+}
+
+/** A shell in the target would keep its tree busy; one on the host can stay. */
+async function pauseAfter(run: Run, hook: string): Promise<void> {
+  const { pause, where } = run.request;
+  const last = run.ran.at(-1);
+  if (last?.hook !== hook || pause?.wanted(last) !== true) {
+    return;
+  }
+  const ran = run.ran.map((timing) => timing.hook);
+  if (where === 'host') {
+    await pause.during(ran);
+    return;
+  }
+  const saved = await run.driver.save();
+  await run.driver.end();
+  await pause.during(ran);
+  run.driver = await run.open();
+  if (saved !== undefined) {
+    await run.driver.restore(saved);
+  }
 }
 
 /** Sources every file of `environment.d`; the fault of the one that failed for good. */

@@ -1,15 +1,12 @@
 /**
- * Where the target root grows: in memory when the host has room, else on disk under an overlay
- * mounted `volatile`, which makes every package manager's fsync free, else in a plain directory.
- *
- * All of it is mounted in our private namespace and gone with it.
+ * Where a build works: in memory when the host has room, else on disk. All of it is mounted in our private
+ * namespace and gone with it.
  */
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { mount } from './mounts.ts';
-import { runTool } from './process.ts';
-import { inUserNamespace } from './user-namespace.ts';
+import { mountOverlay } from './overlay.ts';
 
 export interface WorkTreeRequest {
   readonly buildDir: string;
@@ -17,6 +14,12 @@ export interface WorkTreeRequest {
   readonly noTmpfs: boolean;
   /** GiB. */
   readonly minTmpfs: number;
+}
+
+export interface WorkTree {
+  /** `<buildDir>/mnt`, an empty directory of root's. */
+  readonly targetRoot: string;
+  readonly inMemory: boolean;
 }
 
 /** KiB of memory in /proc/meminfo. Pure. Source: proc_meminfo(5). */
@@ -29,8 +32,8 @@ export function wantsTmpfs(request: WorkTreeRequest, memoryKiB: number): boolean
   return !request.noTmpfs && memoryKiB >= 2 * request.minTmpfs * 1024 * 1024;
 }
 
-/** Prepares the work directories and returns the target root, `<buildDir>/mnt`, owned by root. */
-export async function openWorkTree(request: WorkTreeRequest, context: Context): Promise<string> {
+/** Prepares the work directories. */
+export async function openWorkTree(request: WorkTreeRequest, context: Context): Promise<WorkTree> {
   const memoryKiB = memTotalKiB(await readFile('/proc/meminfo', 'utf8'));
   const inMemory = wantsTmpfs(request, memoryKiB);
   if (inMemory) {
@@ -43,32 +46,29 @@ export async function openWorkTree(request: WorkTreeRequest, context: Context): 
     } GiB): building on disk`;
     context.emit({ kind: 'message', level: 'warning', text });
   }
-  const root = path.join(request.buildDir, 'mnt');
-  await mkdir(root, { mode: 0o755 });
-  if (!inMemory) {
-    await mountVolatileOverlay(request.buildDir, root, context);
-  }
-  return root;
+  const targetRoot = path.join(request.buildDir, 'mnt');
+  await mkdir(targetRoot, { mode: 0o755 });
+  return { targetRoot, inMemory };
 }
 
-/** An upper on an overlay (a container's root) is refused by the kernel: then we do without. */
-async function mountVolatileOverlay(
+/**
+ * A tree on disk that nobody wants to keep: under an overlay mounted `volatile`, which makes every
+ * package manager's fsync free. An upper on an overlay (a container's root) is refused by the kernel:
+ * then we do without.
+ */
+export async function mountThrowawayTree(
   buildDir: string,
-  root: string,
+  target: string,
   context: Context,
 ): Promise<void> {
-  const [lower, upper, work] = ['lower', 'upper', 'work'].map((name) =>
+  const [lower = '', upper = '', work = ''] = ['lower', 'upper', 'work'].map((name) =>
     path.join(buildDir, 'overlay', name),
   );
   for (const directory of [lower, upper, work]) {
-    await mkdir(String(directory), { recursive: true, mode: 0o755 });
+    await mkdir(directory, { recursive: true, mode: 0o755 });
   }
-  const xattr = inUserNamespace() ? ',userxattr' : '';
-  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},volatile${xattr}`;
   try {
-    await runTool(['mount', '-t', 'overlay', '-o', options, 'overlay', root], context, {
-      announce: false,
-    });
+    await mountOverlay({ base: buildDir, lower: [lower], upper, work, target }, context);
   } catch {
     context.signal.throwIfAborted();
     context.emit({

@@ -1,0 +1,37 @@
+/** `--explain`: what a build would reuse, and what changed for the rest. Builds nothing, needs no root. */
+import type { Context, EventBody } from '../events/event.ts';
+import { renderExplained } from '../layers/explain.ts';
+import { failedBuild } from '../layers/resume.ts';
+import { explainBuild } from '../phases/explain-build.ts';
+import { prepareBuild, whichBuild } from '../phases/prepare.ts';
+import type { BuildPlan } from '../plan/build-plan.ts';
+import { toolPath } from '../sandbox/host-tools.ts';
+import { neededPrivilege } from '../sandbox/user-namespace.ts';
+import { storeOf } from './build-cache.ts';
+import { toolEnvironment } from './host-facts.ts';
+
+/** Prints one line per phase, or per part of one. @throws Failed */
+export async function explain(
+  plan: BuildPlan,
+  options: { readonly skipBase: boolean },
+): Promise<number> {
+  const emit = (event: EventBody): void => {
+    if (event.kind === 'output' || (event.kind === 'message' && event.level === 'warning')) {
+      process.stderr.write(`${event.kind === 'output' ? event.line : `WARNING: ${event.text}`}\n`);
+    }
+  };
+  const how = { ...options, privilege: neededPrivilege() };
+  const preparation = await prepareBuild(plan, how, emit);
+  const { build } = preparation;
+  const context: Context = {
+    emit,
+    signal: new AbortController().signal,
+    toolEnvironment: toolEnvironment(toolPath(plan.environment.PATH)),
+  };
+  const failed = plan.cache.resume
+    ? await failedBuild(storeOf(plan), whichBuild(build))
+    : undefined;
+  const phases = await explainBuild(preparation, failed?.keys ?? [], context);
+  process.stdout.write(`${renderExplained(phases).join('\n')}\n`);
+  return 0;
+}

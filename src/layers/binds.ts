@@ -1,0 +1,94 @@
+/** What hooks have mounted below the target root, read from the kernel's table. Pure. */
+import path from 'node:path';
+import type { BindRecord } from './record.ts';
+import { withoutRunPaths } from './variables.ts';
+
+/** One line of /proc/self/mountinfo. Source: proc_pid_mountinfo(5). */
+interface MountLine {
+  readonly id: string;
+  readonly device: string;
+  /** The directory of that file system which is mounted. */
+  readonly root: string;
+  readonly point: string;
+  readonly options: readonly string[];
+  readonly type: string;
+}
+
+export interface HookMounts {
+  readonly binds: readonly BindRecord[];
+  /** Mount points that we could not make again, with their file system's type. */
+  readonly others: readonly string[];
+}
+
+/** Where the engine mounts its own. */
+const OURS = new Set(['proc', 'dev', 'dev/pts', 'sys', 'tmp/in_target.d']);
+
+/** The mounts below `targetRoot` that are not ours. */
+export function hookMounts(
+  mountinfo: string,
+  targetRoot: string,
+  runPaths: ReadonlyMap<string, string>,
+): HookMounts {
+  const lines = mountinfo.split('\n').filter(Boolean).map(parseLine);
+  const binds: BindRecord[] = [];
+  const others: string[] = [];
+  for (const line of lines.filter(({ point }) => point.startsWith(`${targetRoot}/`))) {
+    const target = path.relative(targetRoot, line.point);
+    if (isOurs(target)) {
+      continue;
+    }
+    const source = sourceOf(line, lines, targetRoot);
+    if (source === undefined) {
+      others.push(`/${target} (${line.type})`);
+    } else {
+      binds.push({
+        source: withoutRunPaths(source, runPaths),
+        target,
+        readOnly: line.options.includes('ro'),
+      });
+    }
+  }
+  return { binds, others };
+}
+
+function isOurs(target: string): boolean {
+  return OURS.has(target) || /^(?:proc|sys|dev)\//.test(target);
+}
+
+/** Where else the same directory can be seen: on the host, outside the target. */
+function sourceOf(
+  line: MountLine,
+  lines: readonly MountLine[],
+  targetRoot: string,
+): string | undefined {
+  const seen = lines.filter(
+    ({ device, root, point }) =>
+      device === line.device &&
+      point !== targetRoot &&
+      !point.startsWith(`${targetRoot}/`) &&
+      (root === '/' || line.root === root || line.root.startsWith(`${root}/`)),
+  );
+  const [best] = seen.sort((a, b) => b.root.length - a.root.length);
+  return best === undefined
+    ? undefined
+    : path.join(best.point, path.posix.relative(best.root, line.root));
+}
+
+function parseLine(text: string): MountLine {
+  const fields = text.split(' ');
+  const dash = fields.indexOf('-');
+  return {
+    id: fields[0] ?? '',
+    device: fields[2] ?? '',
+    root: unescaped(fields[3] ?? ''),
+    point: unescaped(fields[4] ?? ''),
+    options: (fields[5] ?? '').split(','),
+    type: fields[dash + 1] ?? '',
+  };
+}
+
+function unescaped(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+}

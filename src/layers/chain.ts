@@ -1,0 +1,283 @@
+/**
+ * The layers of one running build: which are reused, which is being made, which have been kept.
+ *
+ *     lookUp ──hit──▶ use ──▶ lookUp ...
+ *        └──miss──▶ claim, begin ──▶ (hooks run) ──▶ keep ──▶ lookUp ...
+ *
+ * Once something cannot be kept, nothing after it can: it would stand on ground that is not in the store.
+ */
+import { appendFile, cp, mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Context } from '../events/event.ts';
+import { digestOf } from './digest.ts';
+import { takeFlock } from './flock.ts';
+import { type Lookup, type LookupRequest, type LookupRules, lookUp } from './lookup.ts';
+import type { PhaseInputs } from './match.ts';
+import { keyOf, LAYER_FORMAT, type LayerInputs, type LayerRecord, slotOf } from './record.ts';
+import { type LayerStore, measureTree, type StoredLayer } from './store.ts';
+import { type StackPlace, TreeStack } from './tree-stack.ts';
+import { classOf, withoutRunPaths } from './variables.ts';
+
+export interface ChainRequest {
+  readonly store: LayerStore;
+  readonly place: StackPlace;
+  readonly rules: LookupRules;
+  readonly hooksDir: string;
+  /** For `ls`: the image that it is made for. */
+  readonly image: string;
+}
+
+/** What one part of a phase did, for its record. */
+export interface KeepRequest {
+  readonly phase: string;
+  readonly inputs: LayerInputs;
+  readonly read: readonly string[];
+  readonly hooksWritten: readonly string[];
+  readonly hooksRemoved: readonly string[];
+  readonly undeclaredNetwork: boolean;
+  readonly durationMs: number;
+  /** Fills `beside/` of the layer. */
+  readonly saveBeside: (directory: string) => Promise<void>;
+  /** A layer of the same inputs may be there and was passed over on purpose. */
+  readonly anew: boolean;
+}
+
+export class LayerChain {
+  readonly #request: ChainRequest;
+  readonly #stack: TreeStack;
+  readonly #dry: boolean;
+  readonly #layers: StoredLayer[] = [];
+  #broken: string | undefined;
+  #kept = 0;
+  #claim: AsyncDisposable | undefined;
+
+  private constructor(request: ChainRequest, stack: TreeStack, dry: boolean) {
+    this.#request = request;
+    this.#stack = stack;
+    this.#dry = dry;
+  }
+
+  /** Undefined where no overlay can be mounted. The caller has made `place.build`. */
+  static async open(request: ChainRequest, context: Context): Promise<LayerChain | undefined> {
+    const stack = new TreeStack(request.place);
+    return (await stack.probe(context)) ? new LayerChain(request, stack, false) : undefined;
+  }
+
+  get store(): LayerStore {
+    return this.#request.store;
+  }
+
+  /** A chain that looks layers up, and neither holds on to them nor makes any. */
+  static dry(request: ChainRequest): LayerChain {
+    return new LayerChain(request, new TreeStack(request.place), true);
+  }
+
+  get isDry(): boolean {
+    return this.#dry;
+  }
+
+  /** Keys from the lowest layer up. */
+  get keys(): readonly string[] {
+    return this.#layers.map(({ key }) => key);
+  }
+
+  /** Directories of the layers, from the lowest up. */
+  get directories(): readonly string[] {
+    return this.#layers.map(({ directory }) => directory);
+  }
+
+  get top(): StoredLayer | undefined {
+    return this.#layers.at(-1);
+  }
+
+  /** Why nothing more is kept; undefined while all is in order. */
+  get broken(): string | undefined {
+    return this.#broken;
+  }
+
+  get mounted(): boolean {
+    return this.#stack.mounted;
+  }
+
+  /** From here on nothing is kept: what is in the tree is not what hooks make of their inputs. */
+  breakOff(why: string): void {
+    this.#broken ??= why;
+  }
+
+  /** Looks for the next layer, and holds on to it when there is one. */
+  async lookUp(request: Omit<LookupRequest, 'parent'>, context: Context): Promise<Lookup> {
+    const { store, rules } = this.#request;
+    if (this.#dry) {
+      return lookUp({ ...request, parent: this.#parent }, store, rules);
+    }
+    await using _choosing = await store.lock('shared', context);
+    const found = await lookUp({ ...request, parent: this.#parent }, store, rules);
+    if (found.kind === 'hit') {
+      await this.#register(found.layer.key);
+    }
+    return found;
+  }
+
+  /** The build goes on from this layer: what it wrote in the hook tree is put there. */
+  async use(layer: StoredLayer): Promise<void> {
+    const { hooksDir, store } = this.#request;
+    for (const name of layer.record.hooksRemoved) {
+      await rm(path.join(hooksDir, name), { recursive: true, force: true });
+    }
+    await cp(path.join(layer.directory, 'hooks'), hooksDir, {
+      recursive: true,
+      force: true,
+      verbatimSymlinks: true,
+      preserveTimestamps: true,
+    });
+    if (!this.#dry) {
+      await store.touch(layer.key);
+    }
+    this.#layers.push(layer);
+    this.#stack.expectBinds(layer.record.binds);
+  }
+
+  /**
+   * Takes the right to make what comes next. Whoever else wants the same waits here; look again
+   * afterwards.
+   */
+  async claim(phase: string, inputs: PhaseInputs, context: Context): Promise<void> {
+    if (this.#dry) {
+      return;
+    }
+    const before = this.#claim;
+    const file = this.#request.store.requestLock(this.#requestId(phase, inputs));
+    const exclusive = { mode: 'exclusive' as const };
+    let claim = await takeFlock(file, { ...exclusive, wait: false }, context);
+    if (claim === undefined) {
+      context.emit({ kind: 'lock-wait', path: file, holder: `another build makes ${phase}` });
+      claim = await takeFlock(file, { ...exclusive, wait: true }, context);
+    }
+    // Only now: nobody may come between two parts of one phase.
+    await before?.[Symbol.asyncDispose]();
+    this.#claim = {
+      [Symbol.asyncDispose]: async () => {
+        // Who waits for it holds it open; who comes later finds the layer.
+        await rm(file, { force: true });
+        await claim?.[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  async release(): Promise<void> {
+    await this.#claim?.[Symbol.asyncDispose]();
+    this.#claim = undefined;
+  }
+
+  /** Whether something of this build has been made anew: then there is nothing to compare with above it. */
+  get isNew(): boolean {
+    return this.#kept > 0;
+  }
+
+  /** Mounts the tree, if it is not mounted yet. */
+  async begin(context: Context): Promise<void> {
+    await this.#stack.begin(this.keys, context);
+  }
+
+  /** Publishes what was done since `begin`; false when the tree goes on as it is. */
+  async keep(request: KeepRequest, context: Context): Promise<boolean> {
+    if (this.#broken !== undefined) {
+      return false;
+    }
+    const outcome = await this.#stack.take(context);
+    if (outcome.kind === 'kept') {
+      if (outcome.lasting) {
+        this.breakOff(outcome.why);
+      }
+      return false;
+    }
+    const { directory, binds } = outcome.taken;
+    await this.#saveHooks(request.hooksWritten, directory);
+    await request.saveBeside(path.join(directory, 'beside'));
+    const slot = this.#slot(request.phase);
+    const measured = await measureTree(path.join(directory, 'tree'), context);
+    const record: LayerRecord = {
+      format: LAYER_FORMAT,
+      key: keyOf(slot, request.inputs),
+      parent: this.#parent,
+      phase: request.phase,
+      created: new Date().toISOString(),
+      durationMs: Math.round(request.durationMs),
+      inputs: request.inputs,
+      read: request.read,
+      binds,
+      hooksWritten: request.hooksWritten,
+      hooksRemoved: request.hooksRemoved,
+      undeclaredNetwork: request.undeclaredNetwork,
+      image: this.#request.image,
+      ...measured,
+    };
+    const { store } = this.#request;
+    await this.#register(record.key);
+    const key = await store.publish(directory, record, request.anew);
+    await this.#register(key);
+    this.#layers.push({ key, directory: store.pathOf(key), record: { ...record, key } });
+    this.#kept += 1;
+    return true;
+  }
+
+  /** Unmounts the tree with all that hooks have mounted in it. What was not kept is lost. */
+  async drop(context: Context): Promise<void> {
+    await this.#stack.drop(context);
+  }
+
+  /** Hooks' mounts end here: the next tree is mounted without them. */
+  forgetBinds(): void {
+    this.#stack.expectBinds([]);
+  }
+
+  get #parent(): string {
+    return this.top?.key ?? '';
+  }
+
+  #slot(phase: string): string {
+    const { version, arch } = this.#request.rules;
+    return slotOf({ version, arch, parent: this.#parent, phase });
+  }
+
+  /** The same for builds that would make the same layer, as far as can be known beforehand. */
+  #requestId(phase: string, inputs: PhaseInputs): string {
+    const environment = Object.entries(inputs.environment)
+      .filter(([name]) => classOf(name) === 'always')
+      .map(([name, value]) => [name, withoutRunPaths(value, inputs.runPaths)]);
+    const { hooks, names, files, external, engine } = inputs;
+    return digestOf({
+      slot: this.#slot(phase),
+      environment: Object.fromEntries(environment),
+      files: names.map((name) => files.get(name) ?? ''),
+      own: hooks.map((hook) => files.get(`${phase}.d/${hook}`) ?? ''),
+      hooks,
+      names,
+      external,
+      engine,
+    });
+  }
+
+  /** Before it is used: whoever removes layers reads it. */
+  async #register(key: string): Promise<void> {
+    await appendFile(path.join(this.#request.place.build, 'keys'), `${key}\n`);
+  }
+
+  async #saveHooks(written: readonly string[], directory: string): Promise<void> {
+    const to = path.join(directory, 'hooks');
+    await mkdir(to, { recursive: true });
+    for (const name of written) {
+      await mkdir(path.dirname(path.join(to, name)), { recursive: true });
+      await cp(path.join(this.#request.hooksDir, name), path.join(to, name), {
+        // What is in a directory that was made is in the list by itself.
+        recursive: true,
+        filter: (source) =>
+          source === path.join(this.#request.hooksDir, name) ||
+          !path.relative(this.#request.hooksDir, source).startsWith(`${name}/`),
+        verbatimSymlinks: true,
+        preserveTimestamps: true,
+        mode: 0,
+      });
+    }
+  }
+}

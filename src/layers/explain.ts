@@ -1,0 +1,75 @@
+/** Why a phase runs anew, in words. Pure. */
+import type { Change } from './match.ts';
+
+/** What became of one phase, or of a part of it. */
+export interface Explained {
+  readonly phase: string;
+  readonly hooks: readonly string[];
+  readonly outcome: 'reused' | 'run';
+  readonly key?: string;
+  readonly reasons: readonly string[];
+}
+
+/** One sentence without a final period. */
+export function describeChange({ kind, what, how }: Change): string {
+  switch (kind) {
+    case 'variable':
+      return `the variable ${what} ${is(how)}`;
+    case 'hook':
+      return `the hook ${what} ${is(how)}`;
+    case 'name':
+    case 'file':
+      return `the file ${what} ${is(how)}`;
+    case 'listing':
+      return `the files in ${what} ${how === 'changed' ? 'are others' : is(how)}`;
+    case 'element-file':
+      return `the element file ${what} ${is(how)}`;
+    case 'external':
+      return `${what} ${is(how)}`;
+    case 'engine':
+      return `the ${what} ${is(how)}`;
+    case 'age':
+      return `it took undeclared things from the network ${what} ago, which is longer than DIB_CACHE_MAX_AGE allows`;
+  }
+}
+
+function is(how: Change['how']): string {
+  return { added: 'is new', removed: 'is gone', changed: 'changed' }[how];
+}
+
+/** The nearest candidate's changes: what a person wants to hear is the least that has to change back. */
+export function nearest<T extends { readonly changes: readonly Change[] }>(
+  candidates: readonly T[],
+): T | undefined {
+  return [...candidates].sort((a, b) => a.changes.length - b.changes.length)[0];
+}
+
+const MOST_REASONS = 5;
+
+/** The reasons of a miss; `undefined` changes: there is no layer to compare with. */
+export function reasonsOf(changes: readonly Change[] | undefined): readonly string[] {
+  if (changes === undefined) {
+    return ['there is no layer of it yet'];
+  }
+  const more = changes.length - MOST_REASONS;
+  return [
+    ...changes.slice(0, MOST_REASONS).map(describeChange),
+    ...(more > 0 ? [`${more} more`] : []),
+  ];
+}
+
+/** One line per phase, aligned, reasons below each other. */
+export function renderExplained(phases: readonly Explained[]): readonly string[] {
+  const width = Math.max(0, ...phases.map(({ phase }) => phase.length));
+  return phases.flatMap(({ phase, hooks, outcome, key, reasons }) => {
+    const name = phase.padEnd(width);
+    const count = `${hooks.length} hook${hooks.length === 1 ? '' : 's'}`;
+    const [first = '', ...rest] = reasons;
+    return outcome === 'reused'
+      ? [`${name}  reused  ${key ?? ''} (${count})`]
+      : [
+          `${name}  runs    ${first}`,
+          ...rest.map((reason) => `${' '.repeat(width)}          ${reason}`),
+        ];
+  });
+}

@@ -1,0 +1,145 @@
+/** Removing from the store what may be removed, and looking whether the rest is whole. */
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Context } from '../events/event.ts';
+import { type Builds, lookAtBuilds, removeDead } from './builds.ts';
+import { chooseVictims, type PruneRule, type Removable } from './prune.ts';
+import { isKey } from './record.ts';
+import { type LayerStore, measureTree, type StoredLayer } from './store.ts';
+
+/** One layer or one set of finished images, as `ls` shows it. */
+export interface Entry extends Removable {
+  readonly layer: StoredLayer | undefined;
+  readonly inUse: boolean;
+}
+
+/** Everything in the store. Images count as standing on nothing: they are whole by themselves. */
+export async function listEntries(store: LayerStore, context: Context): Promise<readonly Entry[]> {
+  await using _lock = await store.lock('shared', context);
+  return entriesOf(store, await lookAtBuilds(store, context));
+}
+
+async function entriesOf(store: LayerStore, builds: Builds): Promise<readonly Entry[]> {
+  const layers = await Promise.all((await store.keys()).map((key) => store.read(key)));
+  const images = await readdir(store.images).catch(() => []);
+  return [
+    ...(await Promise.all(
+      layers
+        .filter((layer) => layer !== undefined)
+        .map(async (layer) => ({
+          key: layer.key,
+          parent: layer.record.parent,
+          sizeBytes: layer.record.sizeBytes,
+          usedMs: (await stat(path.join(layer.directory, 'layer.json'))).mtimeMs,
+          layer,
+          inUse: builds.inUse.has(layer.key),
+        })),
+    )),
+    ...(await Promise.all(
+      images.map(async (name) => ({
+        key: imageKey(name),
+        parent: '',
+        sizeBytes: await sizeOfFiles(path.join(store.images, name)),
+        usedMs: (await stat(path.join(store.images, name))).mtimeMs,
+        layer: undefined,
+        inUse: false,
+      })),
+    )),
+  ];
+}
+
+function imageKey(name: string): string {
+  return `.images/${name}`;
+}
+
+async function sizeOfFiles(directory: string): Promise<number> {
+  const names = await readdir(directory);
+  const found = await Promise.all(names.map((name) => stat(path.join(directory, name))));
+  return found.reduce((sum, { blocks }) => sum + blocks * 512, 0);
+}
+
+export interface Pruned {
+  readonly removed: readonly Entry[];
+  /** Directories of dead builds. */
+  readonly dead: readonly string[];
+  readonly leftBytes: number;
+}
+
+/** Removes by age and budget, and what dead builds left. Never what a running build uses. */
+export async function pruneStore(
+  store: LayerStore,
+  rule: Omit<PruneRule, 'inUse'>,
+  context: Context,
+): Promise<Pruned> {
+  await using lock = await store.lock('exclusive', context);
+  const builds = await lookAtBuilds(store, context);
+  const dead = await removeDead(store, builds, context);
+  const entries = await entriesOf(store, builds);
+  const victims = chooseVictims(entries, { ...rule, inUse: builds.inUse });
+  const trash = await mkdtemp(path.join(store.builds, 'trash.'));
+  for (const [index, key] of victims.entries()) {
+    await rename(store.pathOf(key), path.join(trash, String(index)));
+  }
+  // Nobody can choose them any more: deleting may take its time. What is left of it is a dead build's.
+  await lock[Symbol.asyncDispose]();
+  await rm(trash, { recursive: true, force: true, maxRetries: 3 });
+  const gone = new Set(victims);
+  return {
+    removed: entries.filter(({ key }) => gone.has(key)),
+    dead,
+    leftBytes: entries.reduce((sum, each) => sum + (gone.has(each.key) ? 0 : each.sizeBytes), 0),
+  };
+}
+
+export interface Faults {
+  readonly checked: number;
+  /** One sentence each. */
+  readonly faults: readonly string[];
+  /** Left by builds that were killed; `prune` removes them. */
+  readonly dead: readonly string[];
+}
+
+/** Whether every layer is what it was when it was published. */
+export async function checkStore(store: LayerStore, context: Context): Promise<Faults> {
+  await using _lock = await store.lock('shared', context);
+  const { dead } = await lookAtBuilds(store, context);
+  const keys = await store.keys();
+  const faults: string[] = [];
+  for (const key of keys) {
+    const fault = await faultOf(store, key, context);
+    if (fault !== undefined) {
+      faults.push(`${key}: ${fault}`);
+    }
+  }
+  const names = await readdir(store.directory).catch(() => []);
+  const known = ['.builds', '.images', '.lock', '.locks', '.resume'];
+  for (const name of names.filter((each) => !isKey(each) && !known.includes(each))) {
+    faults.push(`${name}: not a layer, and nothing of ours`);
+  }
+  return { checked: keys.length, faults, dead };
+}
+
+async function faultOf(
+  store: LayerStore,
+  key: string,
+  context: Context,
+): Promise<string | undefined> {
+  const layer = await store.read(key);
+  if (layer === undefined) {
+    return 'it has no readable layer.json';
+  }
+  const { record, directory } = layer;
+  if (record.key !== key) {
+    return `its layer.json is that of ${record.key}`;
+  }
+  if (record.parent !== '' && (await store.read(record.parent)) === undefined) {
+    return `the layer below it is gone: ${record.parent}`;
+  }
+  const now = await measureTree(path.join(directory, 'tree'), context).catch(() => undefined);
+  if (now === undefined) {
+    return 'its tree cannot be read';
+  }
+  return now.listing === record.listing
+    ? undefined
+    : `its tree was changed: ${now.entries} entries, ${record.entries} when it was made`;
+}

@@ -1,0 +1,91 @@
+/** Which stored layer can stand for the next part of a build. Reads the store, changes nothing. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type AgeRule, type Change, changesSince, type PhaseInputs } from './match.ts';
+import { slotOf } from './record.ts';
+import type { LayerStore, StoredLayer } from './store.ts';
+import { bindsExist } from './tree-stack.ts';
+
+export interface LookupRules {
+  readonly version: string;
+  readonly arch: string;
+  /** Layers that used undeclared things from the network live as long. */
+  readonly maxAgeMs: number;
+  /** Layers of a build that failed: to resume it, neither their age nor the mirrors are asked about. */
+  readonly resumed: ReadonlySet<string>;
+}
+
+export type Lookup =
+  | { readonly kind: 'hit'; readonly layer: StoredLayer }
+  /** `changes` of the nearest candidate; undefined when there is none. */
+  | { readonly kind: 'miss'; readonly changes: readonly Change[] | undefined };
+
+export interface LookupRequest {
+  readonly parent: string;
+  readonly phase: string;
+  readonly inputs: PhaseInputs;
+}
+
+/** The newest fitting layer that covers most hooks. */
+export async function lookUp(
+  request: LookupRequest,
+  store: LayerStore,
+  rules: LookupRules,
+): Promise<Lookup> {
+  const { parent, phase, inputs } = request;
+  const slot = slotOf({ version: rules.version, arch: rules.arch, parent, phase });
+  const age: AgeRule = { nowMs: Date.now(), maxAgeMs: rules.maxAgeMs };
+  const candidates = (await store.candidates(slot)).map((layer) => ({
+    layer,
+    changes: changesSince(layer.record, inputs, age).filter(
+      ({ kind }) => !(rules.resumed.has(layer.key) && (kind === 'age' || kind === 'external')),
+    ),
+  }));
+  const fitting = candidates
+    .filter(({ changes }) => changes.length === 0)
+    .sort((a, b) => b.layer.record.inputs.hooks.length - a.layer.record.inputs.hooks.length);
+  for (const { layer } of fitting) {
+    if (await bindsExist(layer.record.binds, inputs.runPaths)) {
+      return { kind: 'hit', layer };
+    }
+  }
+  const [nearest] = candidates
+    .filter(({ changes }) => changes.length > 0)
+    .sort((a, b) => a.changes.length - b.changes.length);
+  return { kind: 'miss', changes: nearest?.changes };
+}
+
+/**
+ * Reads files of the hook tree as it is on top of some layers: what a layer wrote, else what elements
+ * brought. Undefined for what is not there.
+ */
+export function textReader(
+  layers: readonly string[],
+  sourceOf: (path: string) => string | undefined,
+): (path: string) => string | undefined {
+  const known = new Map<string, string | undefined>();
+  return (name) => {
+    if (!known.has(name)) {
+      known.set(name, readFirst([...layers.toReversed().map(inLayer), sourceOf(name)]));
+    }
+    return known.get(name);
+
+    function inLayer(directory: string): string {
+      return path.join(directory, 'hooks', name);
+    }
+  };
+}
+
+function readFirst(files: readonly (string | undefined)[]): string | undefined {
+  for (const file of files) {
+    if (file === undefined) {
+      continue;
+    }
+    try {
+      return readFileSync(file, 'latin1');
+    } catch {
+      // Not in that one.
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,44 @@
+/** What a failed build has got to, for `--resume`. */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { sha256 } from './digest.ts';
+import type { LayerStore } from './store.ts';
+
+export interface FailedBuild {
+  /** Of the layers that it used and made, lowest first. */
+  readonly keys: readonly string[];
+  /** Where it failed. */
+  readonly phase: string;
+}
+
+/** One per image and elements. */
+function fileOf(store: LayerStore, image: string, elements: readonly string[]): string {
+  const name = sha256([image, ...elements].join('\n')).slice(0, 32);
+  return path.join(store.directory, '.resume', `${name}.json`);
+}
+
+/** Remembers a failed build, or forgets it once the image has been built. */
+export async function rememberFailure(
+  store: LayerStore,
+  which: { readonly image: string; readonly elements: readonly string[] },
+  failed: FailedBuild | undefined,
+): Promise<void> {
+  const file = fileOf(store, which.image, which.elements);
+  if (failed === undefined) {
+    await rm(file, { force: true });
+    return;
+  }
+  await mkdir(path.dirname(file), { recursive: true });
+  const fresh = `${file}.${process.pid}`;
+  await writeFile(fresh, JSON.stringify(failed));
+  await rename(fresh, file);
+}
+
+/** The last build of this image, when it failed. */
+export async function failedBuild(
+  store: LayerStore,
+  which: { readonly image: string; readonly elements: readonly string[] },
+): Promise<FailedBuild | undefined> {
+  const text = await readFile(fileOf(store, which.image, which.elements), 'utf8').catch(() => '');
+  return text === '' ? undefined : (JSON.parse(text) as FailedBuild);
+}

@@ -1,0 +1,153 @@
+/**
+ * The layer store: `$DIB_IMAGE_CACHE/layers`.
+ *
+ *     <key>/layer.json     what went in (record.ts); its modification time is that of the last use
+ *           tree/          what the phase changed in the target, as an overlay's upper (overlay.ts)
+ *           hooks/         what it wrote into the hook tree
+ *           state          variables and settings of the shell, where a phase goes on after this layer
+ *           beside/        what it wrote beside the image
+ *           size           KiB of the whole tree up to here, once somebody has measured it
+ *     .builds/<id>/        of a running build: its lock, the keys that it uses, layers in the making
+ *     .locks/              one file per layer in the making
+ *     .images/             finished images
+ *     .resume/             what failed builds have got to
+ *
+ * A layer appears by one rename, complete. Removing starts with one rename too, under the lock that
+ * builds hold while they choose layers.
+ */
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Context } from '../events/event.ts';
+import { runTool } from '../sandbox/process.ts';
+import { type FlockMode, takeFlock } from './flock.ts';
+import { isKey, type LayerRecord, parseRecord, slotOfKey } from './record.ts';
+
+/** A layer in the store. */
+export interface StoredLayer {
+  readonly key: string;
+  readonly directory: string;
+  readonly record: LayerRecord;
+}
+
+export class LayerStore {
+  readonly directory: string;
+
+  constructor(imageCache: string) {
+    this.directory = path.join(imageCache, 'layers');
+  }
+
+  pathOf(key: string): string {
+    return path.join(this.directory, key);
+  }
+
+  get builds(): string {
+    return path.join(this.directory, '.builds');
+  }
+
+  get images(): string {
+    return path.join(this.directory, '.images');
+  }
+
+  async make(): Promise<void> {
+    // Layers hold what images hold, keys and passwords included.
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    for (const each of [this.builds, this.images, path.join(this.directory, '.locks')]) {
+      await mkdir(each, { recursive: true });
+    }
+  }
+
+  /** Keys of everything in the store, sorted; empty where there is no store. */
+  async keys(): Promise<readonly string[]> {
+    const names = await readdir(this.directory).catch(() => []);
+    return names.filter(isKey).sort();
+  }
+
+  async read(key: string): Promise<StoredLayer | undefined> {
+    const directory = this.pathOf(key);
+    const text = await readFile(path.join(directory, 'layer.json'), 'utf8').catch(() => undefined);
+    const record = text === undefined ? undefined : parseRecord(text);
+    return record === undefined ? undefined : { key, directory, record };
+  }
+
+  /** The layers of a slot, the newest first. */
+  async candidates(slot: string): Promise<readonly StoredLayer[]> {
+    const keys = (await this.keys()).filter((key) => slotOfKey(key) === slot);
+    const found = await Promise.all(keys.map((key) => this.read(key)));
+    return found
+      .filter((layer) => layer !== undefined)
+      .sort((a, b) => Date.parse(b.record.created) - Date.parse(a.record.created));
+  }
+
+  /** Builds hold it shared while they choose layers, whoever removes some holds it alone. */
+  async lock(mode: FlockMode, context: Context): Promise<AsyncDisposable> {
+    const file = path.join(this.directory, '.lock');
+    const lock = await takeFlock(file, { mode, wait: true }, context);
+    if (lock === undefined) {
+      throw new Error('flock gave up without a reason');
+    }
+    return lock;
+  }
+
+  /** The file whose lock says that somebody is making what `request` stands for. */
+  requestLock(request: string): string {
+    return path.join(this.directory, '.locks', request);
+  }
+
+  /** Makes a finished directory a layer. The name may be taken: then its layer stays, unless `anew`. */
+  async publish(made: string, record: LayerRecord, anew: boolean): Promise<string> {
+    for (let number = 0; ; number += 1) {
+      const key = number === 0 ? record.key : `${record.key}.${number}`;
+      await writeFile(path.join(made, 'layer.json'), JSON.stringify({ ...record, key }), {
+        mode: 0o600,
+      });
+      try {
+        await rename(made, this.pathOf(key));
+        return key;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'ENOTEMPTY' && code !== 'EEXIST') {
+          throw error;
+        }
+        if (!anew) {
+          await rm(made, { recursive: true, force: true });
+          return key;
+        }
+      }
+    }
+  }
+
+  /** Notes that a layer is in use now, for whoever has to choose what to remove. */
+  async touch(key: string): Promise<void> {
+    const now = new Date();
+    await utimes(path.join(this.pathOf(key), 'layer.json'), now, now).catch(() => {});
+  }
+}
+
+/**
+ * Prints two lines about the tree $1, in either order. Sorted: two listings of one tree are alike. A
+ * directory's size is the file system's business.
+ */
+const MEASURE = `
+cd "$1" || exit 1
+{
+    find . -printf '%b %y %m %U %G %s %T@ %P -> %l\\n' | LC_ALL=C sort -k8 |
+        awk '$2 == "d" { $6 = 0 }
+            { blocks += $1; $1 = ""; print }
+            END { printf "total %.0f %d\\n", blocks * 512, NR | "cat >&3" }' |
+        sha256sum
+} 3>&1
+`;
+
+/** Size and digest of a tree by names, modes, owners, sizes and times; contents are not read. */
+export async function measureTree(
+  tree: string,
+  context: Context,
+): Promise<Pick<LayerRecord, 'sizeBytes' | 'entries' | 'listing'>> {
+  const printed = await runTool(['sh', '-c', MEASURE, 'sh', tree], context, { announce: false });
+  const [, sizeBytes = '0', entries = '0'] = /^total (\d+) (\d+)$/m.exec(printed) ?? [];
+  const [, listing = ''] = /^([0-9a-f]{64}) /m.exec(printed) ?? [];
+  if (listing === '') {
+    throw new Error(`Cannot list '${tree}'`);
+  }
+  return { listing, sizeBytes: Number(sizeBytes), entries: Number(entries) };
+}

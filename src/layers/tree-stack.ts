@@ -1,0 +1,212 @@
+/**
+ * The target root as a stack of layers with a fresh upper on top, which becomes the next layer.
+ *
+ *     unmounted ──begin──▶ mounted ──take──▶ unmounted, one layer more to come
+ *                             │ busy, or somebody else's mount in it
+ *                             └──────────▶ mounted: what comes next goes into the same upper
+ *
+ * Nothing is mounted until something has to run: a build whose layers all fit mounts nothing.
+ */
+import { chmod, chown, lstat, mkdir, readFile, rm, utimes } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Context } from '../events/event.ts';
+import { exists, mount, mountsBelow, unmountBelow } from '../sandbox/mounts.ts';
+import { mountOverlay } from '../sandbox/overlay.ts';
+import { runTool } from '../sandbox/process.ts';
+import { type HookMounts, hookMounts } from './binds.ts';
+import type { BindRecord } from './record.ts';
+
+export interface StackPlace {
+  /** The layer store. */
+  readonly store: string;
+  /** Of this build, below the store. */
+  readonly build: string;
+  readonly targetRoot: string;
+  /** Paths that vary by run, and what stands for them. */
+  readonly runPaths: ReadonlyMap<string, string>;
+}
+
+/** A finished upper: `directory` has `tree/`, and is ours to publish. */
+export interface Taken {
+  readonly directory: string;
+  readonly binds: readonly BindRecord[];
+}
+
+export type TakeOutcome =
+  | { readonly kind: 'taken'; readonly taken: Taken }
+  /** Still mounted: the reason is for a person. */
+  | { readonly kind: 'kept'; readonly why: string; readonly lasting: boolean };
+
+/** How often, and how long in all, we wait for what a hook left running to end by itself. */
+const BUSY_TRIES = 10;
+const BUSY_PAUSE_MS = 100;
+
+export class TreeStack {
+  readonly #place: StackPlace;
+  #number = 0;
+  #mounted: string | undefined;
+  #binds: readonly BindRecord[] = [];
+
+  constructor(place: StackPlace) {
+    this.#place = place;
+  }
+
+  get mounted(): boolean {
+    return this.#mounted !== undefined;
+  }
+
+  /** Whether the kernel lets us do this here. */
+  async probe(context: Context): Promise<boolean> {
+    const { build } = this.#place;
+    const at = path.join(build, 'probe');
+    const [lower, upper, work, target] = ['lower', 'upper', 'work', 'at'].map((name) =>
+      path.join(at, name),
+    );
+    await Promise.all(
+      [lower, upper, work, target].map((each) => mkdir(String(each), { recursive: true })),
+    );
+    try {
+      const overlay = { base: at, lower: ['lower'], upper: 'upper', work: 'work' };
+      await mountOverlay({ ...overlay, target: String(target) }, context);
+      await runTool(['umount', String(target)], context, { announce: false });
+      return true;
+    } catch {
+      context.signal.throwIfAborted();
+      return false;
+    } finally {
+      await rm(at, { recursive: true, force: true });
+    }
+  }
+
+  /** Says which mounts of hooks belong to the tree that is about to be mounted. */
+  expectBinds(binds: readonly BindRecord[]): void {
+    this.#binds = binds;
+  }
+
+  /** Mounts the layers with these keys, lowest first, and a fresh upper; hooks' mounts are made again. */
+  async begin(keys: readonly string[], context: Context): Promise<void> {
+    if (this.#mounted !== undefined) {
+      return;
+    }
+    const { store, build, targetRoot } = this.#place;
+    this.#number += 1;
+    const directory = path.join(build, String(this.#number));
+    const upper = path.join(directory, 'tree');
+    const work = `${directory}.work`;
+    const empty = path.join(build, 'empty');
+    for (const each of [upper, work, empty]) {
+      await mkdir(each, { recursive: true, mode: 0o755 });
+    }
+    const top = keys.at(-1);
+    if (top !== undefined) {
+      await copyRootAttributes(path.join(store, top, 'tree'), upper);
+    }
+    const lower = keys.length === 0 ? [empty] : keys.map((key) => path.join(key, 'tree'));
+    await mountOverlay(
+      {
+        base: store,
+        lower: keys.length === 0 ? [path.relative(store, empty)] : lower,
+        upper: path.relative(store, upper),
+        work: path.relative(store, work),
+        target: targetRoot,
+      },
+      context,
+    );
+    this.#mounted = directory;
+    await this.#restoreBinds(context);
+  }
+
+  /** What hooks have mounted in the tree now. */
+  async hookMounts(): Promise<HookMounts> {
+    const { targetRoot, runPaths } = this.#place;
+    return hookMounts(await readFile('/proc/self/mountinfo', 'utf8'), targetRoot, runPaths);
+  }
+
+  /** Ends the use of the upper, if nobody is in it any more. */
+  async take(context: Context): Promise<TakeOutcome> {
+    const directory = this.#mounted;
+    if (directory === undefined) {
+      throw new Error('There is no upper to take');
+    }
+    const { binds, others } = await this.hookMounts();
+    const [other] = others;
+    if (other !== undefined) {
+      return { kind: 'kept', why: `a hook has mounted ${other}`, lasting: true };
+    }
+    const { targetRoot } = this.#place;
+    await unmountBelow(targetRoot, context);
+    this.#binds = binds;
+    if (!(await this.#unmount(context))) {
+      await this.#restoreBinds(context);
+      return { kind: 'kept', why: 'a process that a hook left runs in it', lasting: false };
+    }
+    this.#mounted = undefined;
+    await rm(`${directory}.work`, { recursive: true, force: true });
+    return { kind: 'taken', taken: { directory, binds } };
+  }
+
+  /** Unmounts everything; what is in the upper is lost. */
+  async drop(context: Context): Promise<void> {
+    const { targetRoot } = this.#place;
+    await unmountBelow(targetRoot, context);
+    if (this.#mounted !== undefined) {
+      await runTool(['umount', '--lazy', targetRoot], context, { announce: false });
+      this.#mounted = undefined;
+    }
+    this.#binds = [];
+  }
+
+  async #unmount(context: Context): Promise<boolean> {
+    for (let tries = 0; tries < BUSY_TRIES; tries += 1) {
+      const done = await runTool(['umount', this.#place.targetRoot], context, {
+        announce: false,
+      }).then(
+        () => true,
+        () => false,
+      );
+      if (done) {
+        return true;
+      }
+      await sleep(BUSY_PAUSE_MS, undefined, { signal: context.signal });
+    }
+    return false;
+  }
+
+  async #restoreBinds(context: Context): Promise<void> {
+    const { targetRoot, runPaths } = this.#place;
+    const mounted = mountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), targetRoot);
+    for (const bind of this.#binds) {
+      const target = path.join(targetRoot, bind.target);
+      if (!mounted.includes(target)) {
+        const source = hereAgain(bind.source, runPaths);
+        await mount({ source, target, options: bind.readOnly ? 'bind,ro' : 'bind' }, context);
+      }
+    }
+  }
+}
+
+/** A path in which placeholders stand for what varies by run, as it is in this run. Pure. */
+export function hereAgain(text: string, runPaths: ReadonlyMap<string, string>): string {
+  return [...runPaths].reduce(
+    (result, [real, placeholder]) => result.replaceAll(placeholder, real),
+    text,
+  );
+}
+
+/** Whether all that a layer wants mounted is there. */
+export async function bindsExist(
+  binds: readonly BindRecord[],
+  runPaths: ReadonlyMap<string, string>,
+): Promise<boolean> {
+  const found = await Promise.all(binds.map(({ source }) => exists(hereAgain(source, runPaths))));
+  return found.every(Boolean);
+}
+
+/** The root directory of an overlay is its upper's. */
+async function copyRootAttributes(from: string, to: string): Promise<void> {
+  const { mode, uid, gid, atime, mtime } = await lstat(from);
+  await chown(to, uid, gid);
+  await chmod(to, mode & 0o7777);
+  await utimes(to, atime, mtime);
+}

@@ -1,0 +1,177 @@
+/** The target root of a build: on layers, where they are kept and the kernel can stack them, else by itself. */
+import { readFile, rename, rmdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { HookTree } from '../elements/hook-tree.ts';
+import type { Context } from '../events/event.ts';
+import { type ChainRequest, LayerChain } from '../layers/chain.ts';
+import type { TreeLayers } from '../layers/finished.ts';
+import { LayerStore } from '../layers/store.ts';
+import type { BuildPlan } from '../plan/build-plan.ts';
+import { mount, unmountBelow } from '../sandbox/mounts.ts';
+import { killStragglers } from '../sandbox/stragglers.ts';
+import { inUserNamespace } from '../sandbox/user-namespace.ts';
+import { mountThrowawayTree, openWorkTree } from '../sandbox/work-tree.ts';
+import type { BuildPaths } from './environment.ts';
+import { readBuildInputs } from './phase-inputs.ts';
+import { type LayerSetup, PhaseLayers } from './phase-layers.ts';
+import { outputDirectory, type PreparedBuild } from './prepare.ts';
+import type { EngineOrder } from './protocol.ts';
+import type { PhaseName } from './table.ts';
+
+export class BuildTree {
+  readonly paths: BuildPaths;
+  readonly layers: PhaseLayers | undefined;
+  readonly #outerNamespace: string;
+
+  constructor(paths: BuildPaths, layers: PhaseLayers | undefined, outerNamespace: string) {
+    this.paths = paths;
+    this.layers = layers;
+    this.#outerNamespace = outerNamespace;
+  }
+
+  /** Mounts the tree, if it has not been needed so far. */
+  async mount(context: Context): Promise<void> {
+    await this.layers?.begin(context);
+  }
+
+  /** Nothing runs in the tree and nothing is mounted in it: what comes next reads it as it is. */
+  async close(context: Context): Promise<void> {
+    const { targetRoot } = this.paths;
+    killStragglers(this.#outerNamespace);
+    this.layers?.chain.forgetBinds();
+    await unmountBelow(targetRoot, context);
+    // Of a file system that a hook has mounted there; only ever empty.
+    await rmdir(path.join(targetRoot, 'lost+found')).catch(() => {});
+  }
+
+  /** KiB of the tree: as measured once, where nothing has been changed since. */
+  async usedKiB(measure: () => Promise<number>, context: Context): Promise<number> {
+    const chain = this.layers?.chain;
+    const known = chain === undefined ? undefined : await knownSize(chain);
+    if (known !== undefined) {
+      return known;
+    }
+    await this.mount(context);
+    const measured = await measure();
+    const file = chain === undefined ? undefined : sizeFile(chain);
+    if (file !== undefined) {
+      const fresh = `${file}.${process.pid}`;
+      await writeFile(fresh, String(measured));
+      await rename(fresh, file);
+    }
+    return measured;
+  }
+
+  /** The layers of the tree one by one; undefined where it has none, or is more than they are. */
+  layersOfTree(): TreeLayers | undefined {
+    const chain = this.layers?.chain;
+    return chain === undefined || chain.broken !== undefined
+      ? undefined
+      : { directories: chain.directories, attributes: inUserNamespace() ? 'user' : 'trusted' };
+  }
+}
+
+/** The paths of a build, with its work directories mounted. */
+export async function openPaths(
+  order: EngineOrder,
+  context: Context,
+): Promise<BuildPaths & { readonly inMemory: boolean }> {
+  const { buildDir, imageDir } = order;
+  const { noTmpfs, minTmpfs } = order.build.plan.work;
+  const work = await openWorkTree({ buildDir, imageDir, noTmpfs, minTmpfs }, context);
+  return { buildDir, imageDir, hooksDir: path.join(buildDir, 'hooks'), ...work };
+}
+
+/** Opens the tree; the hook tree has been assembled. */
+export async function openBuildTree(
+  order: EngineOrder,
+  hooks: { readonly tree: HookTree; readonly paths: BuildPaths & { readonly inMemory: boolean } },
+  context: Context,
+): Promise<BuildTree> {
+  const { inMemory, ...paths } = hooks.paths;
+  const layers = await openLayers(order, { ...hooks, paths }, context);
+  if (layers === undefined && !inMemory) {
+    await mountThrowawayTree(paths.buildDir, paths.targetRoot, context);
+  }
+  return new BuildTree(paths, layers, order.outerNamespace);
+}
+
+async function openLayers(
+  order: EngineOrder,
+  hooks: { readonly tree: HookTree; readonly paths: BuildPaths },
+  context: Context,
+): Promise<PhaseLayers | undefined> {
+  const { build, layersDir, resumed } = order;
+  if (layersDir === undefined) {
+    return undefined;
+  }
+  const request = chainRequest(build, hooks.paths, { build: layersDir, resumed });
+  const chain = await LayerChain.open(request, context);
+  if (chain === undefined) {
+    const text = `No overlay can be mounted on '${request.store.directory}': nothing is reused or kept, and the tree is a plain directory`;
+    context.emit({ kind: 'message', level: 'warning', text });
+    return undefined;
+  }
+  // The kernel notes every access here, not just the first of a day.
+  const { hooksDir } = hooks.paths;
+  await mount({ source: hooksDir, target: hooksDir, options: 'bind,strictatime' }, context);
+  return new PhaseLayers({ ...layerSetup(build, hooks), chain });
+}
+
+/** What a chain of layers has to know of a build. `build`: its directory in the store. */
+export function chainRequest(
+  { plan }: PreparedBuild,
+  paths: BuildPaths,
+  of: { readonly build: string; readonly resumed: readonly string[] },
+): ChainRequest {
+  const store = new LayerStore(path.resolve(plan.image.cwd, plan.work.imageCache));
+  const { targetRoot, hooksDir } = paths;
+  const runPaths = pathsOfRun(plan, paths);
+  return {
+    store,
+    place: { store: store.directory, build: of.build, targetRoot, runPaths },
+    rules: {
+      version: plan.version,
+      arch: plan.arch,
+      maxAgeMs: plan.cache.maxAgeHours * 3_600_000,
+      resumed: new Set(of.resumed),
+    },
+    hooksDir,
+    image: plan.image.name,
+  };
+}
+
+/** What phases on layers have to know of a build whose hook tree has been assembled. */
+export function layerSetup(
+  { plan, elements }: PreparedBuild,
+  { tree, paths }: { readonly tree: HookTree; readonly paths: BuildPaths },
+): Omit<LayerSetup, 'chain'> {
+  return {
+    build: readBuildInputs(tree, elements, paths.hooksDir),
+    runPaths: pathsOfRun(plan, paths),
+    beside: { directory: outputDirectory(plan), image: path.basename(plan.image.name) },
+    ...(plan.cache.from === undefined ? {} : { from: plan.cache.from as PhaseName }),
+  };
+}
+
+/** KiB of the tree that a chain's layers make up, when it has been measured. */
+export async function knownSize(chain: LayerChain): Promise<number | undefined> {
+  const text = await readFile(sizeFile(chain) ?? '', 'utf8').catch(() => '');
+  return text === '' ? undefined : Number(text);
+}
+
+function sizeFile(chain: LayerChain): string | undefined {
+  return chain.broken === undefined && chain.top !== undefined
+    ? path.join(chain.top.directory, 'size')
+    : undefined;
+}
+
+/** Paths that are others in every run, or on every machine, and what stands for them. */
+function pathsOfRun(plan: BuildPlan, paths: BuildPaths): ReadonlyMap<string, string> {
+  const cache = path.resolve(plan.image.cwd, plan.work.imageCache);
+  return new Map([
+    [paths.buildDir, '{build}'],
+    [paths.imageDir, '{image}'],
+    [cache, '{cache}'],
+  ]);
+}

@@ -1,0 +1,133 @@
+/**
+ * What a build would reuse and what it would run, and why: the same look-ups as the build's, and nothing
+ * is run but `environment.d` and `fingerprint.d`.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { assembleHooks } from '../elements/assemble.ts';
+import { elementsPathForHooks, elementVariables } from '../elements/element-variables.ts';
+import type { Context, EventBody } from '../events/event.ts';
+import { LayerChain } from '../layers/chain.ts';
+import { digestOf } from '../layers/digest.ts';
+import type { Explained } from '../layers/explain.ts';
+import { listEntries } from '../run-parts/list.ts';
+import { selectHooks } from '../run-parts/select.ts';
+import { chainRequest, knownSize, layerSetup } from './build-tree.ts';
+import { type DiskStage, openDiskStage } from './disk-stage.ts';
+import type { BuildPaths, DiskVariables } from './environment.ts';
+import { openSourceDate } from './image-identity.ts';
+import { hooksOf, PhaseLayers } from './phase-layers.ts';
+import type { Preparation } from './prepare.ts';
+import { FSTAB_INPUT, settle } from './settle.ts';
+import { PHASES, type Phase } from './table.ts';
+
+/** One entry per phase that has hooks, or per part of one, in order. */
+export async function explainBuild(
+  preparation: Preparation,
+  resumed: readonly string[],
+  context: Context,
+): Promise<readonly Explained[]> {
+  const { plan } = preparation.build;
+  const buildDir = await mkdtemp(path.join(path.resolve(plan.work.tmpDir), 'dib_explain.'));
+  try {
+    return await new Explainer(preparation, buildDir, context).explain(resumed);
+  } finally {
+    await rm(buildDir, { recursive: true, force: true });
+  }
+}
+
+class Explainer {
+  readonly #preparation: Preparation;
+  readonly #paths: BuildPaths;
+  readonly #context: Context;
+  readonly #found: Explained[] = [];
+
+  constructor(preparation: Preparation, buildDir: string, context: Context) {
+    this.#preparation = preparation;
+    this.#context = { ...context, emit: (event) => this.#note(event) };
+    this.#paths = {
+      buildDir,
+      imageDir: path.join(buildDir, 'image'),
+      hooksDir: path.join(buildDir, 'hooks'),
+      targetRoot: path.join(buildDir, 'mnt'),
+    };
+  }
+
+  async explain(resumed: readonly string[]): Promise<readonly Explained[]> {
+    const { build, tree, graph } = this.#preparation;
+    await mkdir(this.#paths.targetRoot);
+    await assembleHooks(tree, this.#paths.hooksDir);
+    await openSourceDate(build.plan, this.#paths.hooksDir);
+    const stage: DiskStage = { build, graph, paths: this.#paths };
+    const variables = await openDiskStage(stage);
+    const setup = layerSetup(build, { tree, paths: this.#paths });
+    const chain = LayerChain.dry(chainRequest(build, this.#paths, { build: '', resumed }));
+    const layers = new PhaseLayers({ ...setup, chain });
+    if (!(await this.#look(layers, 'root', { disk: variables, engine: {} }))) {
+      return this.#found;
+    }
+    const usedKiB = await knownSize(layers.chain);
+    if (usedKiB === undefined) {
+      await this.#rest(undefined, 'the size of the tree has not been measured yet');
+      return this.#found;
+    }
+    const settled = await settle(stage, tree, usedKiB);
+    const { disk } = settled;
+    const engine: Record<string, string> =
+      disk === undefined ? {} : { [FSTAB_INPUT]: digestOf(disk.fstab) };
+    const settledDisk = { ...variables, settled: settled.variables };
+    await this.#look(layers, 'disk', { disk: settledDisk, engine });
+    return this.#found;
+  }
+
+  /** Looks the phases of a stage up; false once one has to run. */
+  async #look(
+    layers: PhaseLayers,
+    stage: Phase['stage'],
+    input: { readonly disk: DiskVariables; readonly engine: Readonly<Record<string, string>> },
+  ): Promise<boolean> {
+    const { plan, elements } = this.#preparation.build;
+    const paths = this.#paths;
+    const environment = {
+      plan,
+      disk: input.disk,
+      paths,
+      elementVariables: elementVariables(elements),
+      elementsPath: elementsPathForHooks(plan.elementsPath, elements),
+    };
+    let { engine } = input;
+    for (const phase of PHASES.filter((one) => one.stage === stage)) {
+      const hooks = await hooksOf(phase, environment);
+      const before = layers.chain.keys.length;
+      const entry = { phase, hooks, environment, engine, stops: false };
+      if ((await layers.enter(entry, this.#context)) < hooks.length) {
+        await this.#rest(phase, 'what comes before it is new');
+        return false;
+      }
+      engine = layers.chain.keys.length > before ? {} : engine;
+    }
+    return true;
+  }
+
+  /** The phases after one that cannot be known: they run. */
+  async #rest(after: Phase | undefined, reason: string): Promise<void> {
+    const index =
+      after === undefined
+        ? PHASES.findIndex(({ stage }) => stage === 'disk') - 1
+        : PHASES.indexOf(after);
+    for (const phase of PHASES.slice(index + 1)) {
+      const listed = await listEntries(path.join(this.#paths.hooksDir, `${phase.name}.d`));
+      const hooks = selectHooks(listed).run;
+      if (hooks.length > 0) {
+        this.#found.push({ phase: phase.name, hooks, outcome: 'run', reasons: [reason] });
+      }
+    }
+  }
+
+  #note(event: EventBody): void {
+    if (event.kind === 'layer' && event.outcome !== 'kept') {
+      const { phase, hooks, outcome, reasons, key } = event;
+      this.#found.push({ phase, hooks, outcome, reasons, ...(key === undefined ? {} : { key }) });
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/** All that a phase could depend on, gathered from the elements, the environment and `fingerprint.d`. */
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
+import type { ResolvedElement } from '../elements/resolve.ts';
+import { digestOf } from '../layers/digest.ts';
+import { fileDigest, type PhaseInputs } from '../layers/match.ts';
+import { FINGERPRINT_FOLDER } from './fingerprints.ts';
+import { PHASES } from './table.ts';
+
+/** What is the same for every phase of a build. */
+export interface BuildInputs {
+  readonly files: PhaseInputs['files'];
+  readonly folders: PhaseInputs['folders'];
+  readonly elementFiles: PhaseInputs['elementFiles'];
+  /** Paths in the hook tree, directories included. */
+  readonly names: readonly string[];
+  readonly sourceOf: (path: string) => string | undefined;
+}
+
+/**
+ * Reads every file of the elements once. `root` is where the hook tree has been assembled, if it has
+ * been: what runs is then what is read, whatever becomes of the elements meanwhile.
+ */
+export function readBuildInputs(
+  tree: HookTree,
+  elements: readonly ResolvedElement[],
+  root?: string,
+): BuildInputs {
+  const sources = new Map(
+    tree.files.map((file) => [
+      file.path,
+      root === undefined ? file.source : path.join(root, file.path),
+    ]),
+  );
+  const files = new Map(
+    tree.files.map((file) => [file.path, digestFile(sources.get(file.path) ?? '', file)]),
+  );
+  const names = [...tree.directories, ...tree.files].map((each) => each.path).sort();
+  return {
+    files,
+    folders: foldersOf(names),
+    elementFiles: readElementFiles(elements),
+    names,
+    sourceOf: (name) => sources.get(name),
+  };
+}
+
+/** Names that hooks of a phase can see: what is not in another phase's folder, without its own hooks. */
+export function visibleNames(
+  names: readonly string[],
+  phase: string,
+  hooks: readonly string[],
+): readonly string[] {
+  const hidden = new Set([
+    FINGERPRINT_FOLDER,
+    ...PHASES.filter(({ name }) => name !== phase).map(({ name }) => `${name}.d`),
+  ]);
+  const own = new Set(hooks.map((hook) => `${phase}.d/${hook}`));
+  return names.filter((name) => !hidden.has(name.split('/', 1)[0] ?? '') && !own.has(name));
+}
+
+/** A link counts with where it leads, and with what is there. */
+function digestFile(source: string, file: TreeFile): string {
+  const found = statSync(source, { throwIfNoEntry: false });
+  const content = found?.isFile() === true ? fileDigest(readFileSync(source), found.mode) : 'none';
+  return file.isLink ? `link:${readlinkSync(source)}:${content}` : content;
+}
+
+function foldersOf(names: readonly string[]): ReadonlyMap<string, string> {
+  const inside = new Map<string, string[]>();
+  for (const name of names) {
+    const folder = path.posix.dirname(name);
+    inside.set(folder, [...(inside.get(folder) ?? []), name]);
+  }
+  return new Map([...inside].map(([folder, list]) => [folder, digestOf(list)]));
+}
+
+/** Files that say how an element is put together, not what it puts into the image. */
+const ABOUT_THE_ELEMENT = /^(?:README|element-deps$|element-provides$|host-tools\.yaml$|\.)/;
+
+/** Files directly in elements' folders, where hooks of other elements look for them. */
+function readElementFiles(elements: readonly ResolvedElement[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    elements.flatMap((element) =>
+      readdirSync(element.path)
+        .sort()
+        .filter((name) => !ABOUT_THE_ELEMENT.test(name))
+        .flatMap((name) => {
+          const file = path.join(element.path, name);
+          const found = statSync(file, { throwIfNoEntry: false });
+          return found?.isFile() === true
+            ? [[`${element.name}/${name}`, fileDigest(readFileSync(file), found.mode)]]
+            : [];
+        }),
+    ),
+  );
+}

@@ -1,0 +1,61 @@
+/**
+ * The only place that knows how an overlay of layers is mounted.
+ *
+ * Layers are plain directories, so that anything can read them: no redirects, no metadata-only copies, no
+ * index. A file that a layer removed is a character device 0:0 of that name, a directory that hides the ones
+ * below has the attribute `trusted.overlay.opaque` = `y` (`user.overlay.opaque` in a user namespace).
+ * `volatile` makes every fsync free: a layer counts only once it has been published.
+ * Source: Documentation/filesystems/overlayfs.rst.
+ */
+import type { Context } from '../events/event.ts';
+import { runTool } from './process.ts';
+import { inUserNamespace } from './user-namespace.ts';
+
+export interface OverlayMount {
+  /** The directory that the other paths are relative to: a mount's options must fit into one page. */
+  readonly base: string;
+  /** Lowest first. */
+  readonly lower: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+  /** Absolute. */
+  readonly target: string;
+}
+
+/** Options for `mount -t overlay -o`. Pure. */
+export function overlayOptions(
+  what: Pick<OverlayMount, 'lower' | 'upper' | 'work'>,
+  userNamespace: boolean,
+): string {
+  return [
+    `lowerdir=${what.lower.toReversed().map(escaped).join(':')}`,
+    `upperdir=${escaped(what.upper)}`,
+    `workdir=${escaped(what.work)}`,
+    // Under userxattr the kernel has these two off and refuses to be told.
+    ...(userNamespace ? ['userxattr'] : ['redirect_dir=off', 'metacopy=off']),
+    'index=off',
+    'volatile',
+  ].join(',');
+}
+
+/** Source: overlayfs.rst: a colon separates lower directories, a comma options. */
+function escaped(path: string): string {
+  return path.replaceAll(/[\\:,]/g, (character) => `\\${character}`);
+}
+
+/** @throws Failed `tool` where the kernel refuses. */
+export async function mountOverlay(what: OverlayMount, context: Context): Promise<void> {
+  await runTool(
+    [
+      'mount',
+      '-t',
+      'overlay',
+      '-o',
+      overlayOptions(what, inUserNamespace()),
+      'overlay',
+      what.target,
+    ],
+    context,
+    { announce: false, cwd: what.base },
+  );
+}

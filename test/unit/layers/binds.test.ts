@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hookMounts } from '../../../src/layers/binds.ts';
+
+const PATHS = new Map([['/home/me/cache', '{cache}']]);
+const MINE = '/tmp/b/mnt';
+
+/** Lines of /proc/self/mountinfo: a disk at /, the target's overlay, and what is below it. */
+function table(...lines: readonly string[]): string {
+  return [
+    '21 1 254:0 / / rw,relatime - ext4 /dev/vda rw',
+    `90 21 0:50 / ${MINE} rw - overlay overlay rw`,
+    ...lines,
+  ].join('\n');
+}
+
+test('hookMounts() finds where a bind mount comes from, with placeholders for what varies', () => {
+  const lines = table(
+    `91 90 254:0 /home/me/cache/apt ${MINE}/var/cache/apt rw,relatime - ext4 /dev/vda rw`,
+    `92 90 254:0 /srv/a\\040b ${MINE}/mnt ro,relatime - ext4 /dev/vda rw`,
+  );
+  assert.deepEqual(hookMounts(lines, MINE, PATHS), {
+    binds: [
+      { source: '{cache}/apt', target: 'var/cache/apt', readOnly: false },
+      { source: '/srv/a b', target: 'mnt', readOnly: true },
+    ],
+    others: [],
+  });
+});
+
+test('hookMounts() passes over what the engine mounts', () => {
+  const lines = table(
+    `91 90 0:60 / ${MINE}/proc rw - proc proc rw`,
+    `92 90 0:6 / ${MINE}/dev rw - devtmpfs udev rw`,
+    `93 92 0:61 / ${MINE}/dev/pts rw - devpts devpts rw`,
+    `94 90 0:62 / ${MINE}/tmp/in_target.d rw - tmpfs tmpfs rw`,
+  );
+  assert.deepEqual(hookMounts(lines, MINE, PATHS), { binds: [], others: [] });
+});
+
+test('hookMounts() names what cannot be made again: new file systems, and parts of the tree itself', () => {
+  const lines = table(
+    `91 90 0:70 / ${MINE}/scratch rw - tmpfs tmpfs rw`,
+    `92 90 0:50 /etc ${MINE}/copy rw - overlay overlay rw`,
+  );
+  assert.deepEqual(hookMounts(lines, MINE, PATHS).others, ['/scratch (tmpfs)', '/copy (overlay)']);
+});
