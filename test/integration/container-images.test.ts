@@ -4,9 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type Docker, openDocker } from '../rig/docker.ts';
 import { openMirror } from '../rig/openeuler-mirror/mirror.ts';
 import { hook, openRig, type Result, type Rig } from '../rig/rig.ts';
+
+const ELEMENTS = fileURLToPath(new URL('../../elements', import.meta.url));
 
 let rig: Rig;
 let docker: Docker;
@@ -253,13 +256,41 @@ test('openEuler without vm is a container: no kernel, no boot loader, no idle ti
   );
 });
 
-test('debian-minimal is a container, too, when nothing else is asked for', async () => {
-  assertDone(await build(['-t', 'docker', '-o', 'debian', 'debian-minimal']));
-  docker.run(['load', '--input', out('debian.docker')]);
-  docker.run(['run', '--rm', '--network', 'none', 'debian']);
-  assert.equal(inContainer('debian', NO_MACHINE), '');
-  assert.doesNotMatch(inContainer('debian', 'grep -v "^#" /etc/fstab; true'), /./);
-  assert.match(inContainer('debian', 'dpkg --audit && cat /etc/os-release'), /^ID=debian$/m);
+const KERNELS = [
+  ['debian-minimal/environment.d/10-debian-minimal.bash', 'DIB_DEBIAN_KERNEL', '1', '0'],
+  [
+    'ubuntu-common/environment.d/11-ubuntu-kernel.bash',
+    'DIB_UBUNTU_KERNEL',
+    'linux-image-generic',
+    '',
+  ],
+] as const;
+
+test('Debian and Ubuntu leave the kernel out where nothing but containers is made', () => {
+  for (const [file, variable, machine, container] of KERNELS) {
+    const kernel = (env: Record<string, string>): string => {
+      const script = `set -eu; . "$1"; printf %s "$${variable}"`;
+      const argv = ['bash', '-c', script, 'bash', path.join(ELEMENTS, file)] as const;
+      const given = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+      return output(['env', '-i', 'PATH=/usr/bin:/bin', ...given, ...argv]);
+    };
+    assert.equal(kernel({ DIB_CONTAINER_BUILD: '0' }), machine);
+    assert.equal(kernel({ DIB_CONTAINER_BUILD: '1' }), container);
+    assert.equal(kernel({ DIB_CONTAINER_BUILD: '1', [variable]: 'own' }), 'own');
+  }
+});
+
+test('hooks are told that nothing but containers is made', async () => {
+  await rig.element('asks', {
+    'root.d/90-asks': hook('echo "containers only: $DIB_CONTAINER_BUILD"; exit 1'),
+  });
+  for (const [types, only] of [
+    ['oci,docker', 1],
+    ['docker,tar', 0],
+  ] as const) {
+    const { stdout } = await build(['-t', types, '-o', 'asks', 'tiny', 'asks']);
+    assert.match(stdout, new RegExp(`containers only: ${only}$`, 'm'));
+  }
 });
 
 test('a mistake in container.d is told with file and line before anything is built', async () => {
