@@ -29,6 +29,8 @@ const INFIX = '.dib-partial.';
 const BATCH_BYTES = 1 << 20;
 /** One in a namespace that we cannot see is left alone while it may be growing. */
 const UNSEEN_REST_MS = 60_000;
+/** Until then somebody may want to go on with it. */
+const FORSAKEN_MS = 10 * 60_000;
 /** How much may wait for the disk at the end. */
 const SYNC_EVERY_BYTES = 64 << 20;
 
@@ -225,6 +227,23 @@ async function create(file: string): Promise<FileHandle> {
 /** Removes a partial file, and what is noted about it. */
 export async function removePartial(file: string): Promise<void> {
   await Promise.all([rm(file, { force: true }), rm(`${file}.json`, { force: true })]);
+}
+
+/** Partial files in a directory that nobody writes to, and nobody has gone on with for a while. */
+export async function forsakenPartials(directory: string): Promise<readonly string[]> {
+  const names = (await readdir(directory).catch(() => [])).filter(
+    (name) => name.includes(INFIX) && !name.endsWith('.json'),
+  );
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const file = path.join(directory, name);
+      const suffix = name.slice(name.lastIndexOf(INFIX) + INFIX.length);
+      const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
+      const rested = Math.abs(Date.now() - mtimeMs) > FORSAKEN_MS;
+      return rested && (await isLeft(file, suffix)) ? [file] : [];
+    }),
+  );
+  return files.flat().sort();
 }
 
 /** What others have left for the target and do not write to any more; the largest first. */

@@ -165,8 +165,8 @@ interface EngineRun {
 
 async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
   const script = fileURLToPath(new URL('./engine.js', import.meta.url));
-  // The engine does not read it: `dibkit enter` finds the build by it.
-  const program = [process.execPath, script, order.buildDir];
+  // The engine does not read them: `dibkit enter` finds the build by them, and `dibkit clean` spares them.
+  const program = [process.execPath, script, order.buildDir, order.imageDir, order.staging];
   const { environment: env, privilege } = run;
   const engine = startContained(program, { env, privilege });
   run.interrupts.stops(engine);

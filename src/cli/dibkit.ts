@@ -26,6 +26,7 @@ const VERBS = {
   extract: async (argv: readonly string[]) => (await import('./extract.ts')).extract(argv),
   'unpack-image': async (argv: readonly string[]) =>
     (await import('./unpack-image.ts')).unpackImageCommand(argv),
+  clean: async (argv: readonly string[]) => (await import('./clean.ts')).clean(argv),
   enter: async (argv: readonly string[]) => (await import('./enter.ts')).enter(argv),
   plan: async (argv: readonly string[]) => (await import('./plan.ts')).plan(argv),
 } as const;
@@ -43,6 +44,7 @@ await runCommand(async () => {
     .addHelpText('after', EXAMPLES);
   command.command('cache').description('the layers that builds keep: ls, show, prune, verify');
   command.command('doctor').description('what this host lacks for a build');
+  command.command('clean').description('removes what builds left that could not clean up');
   command.command('enter').description('a shell in a build that runs or is stopped');
   command.command('diff').description('what differs between two images, path by path');
   command.command('fetch').description('a file from the network into the cache, verified');

@@ -12,11 +12,11 @@ export interface RunningBuild {
   readonly buildDir: string;
 }
 
-/** The build directory in the command line of an engine: `node .../cli/engine.js BUILD_DIR`. Pure. */
+/** The build directory in an engine's command line: `node .../cli/engine.js BUILD_DIR DIR...`. Pure. */
 export function engineBuildDir(cmdline: string): string | undefined {
-  const [, script, buildDir, ...more] = cmdline.split('\0').filter((word) => word !== '');
+  const [, script, buildDir] = cmdline.split('\0').filter((word) => word !== '');
   const isEngine = script !== undefined && /\/cli\/engine\.[jt]s$/.test(script);
-  return isEngine && more.length === 0 && buildDir?.startsWith('/') ? buildDir : undefined;
+  return isEngine && buildDir?.startsWith('/') ? buildDir : undefined;
 }
 
 /** Builds of all users, oldest process first. */

@@ -7,6 +7,7 @@ const COMMAND_LINES: readonly (readonly [
   buildDir: string | undefined,
 ])[] = [
   [['/usr/bin/node', '/opt/dibkit/lib/cli/engine.js', '/tmp/dib_build.x'], '/tmp/dib_build.x'],
+  [['node', '/opt/dibkit/lib/cli/engine.js', '/tmp/b', '/tmp/i', '/out/s'], '/tmp/b'],
   [['node', '/opt/dibkit/lib/cli/engine.js'], undefined],
   [['node', '/opt/dibkit/lib/cli/engine.js', 'relative'], undefined],
   // What starts the engine has the same words further on.
