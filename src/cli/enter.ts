@@ -118,7 +118,8 @@ function choose(builds: readonly Described[], wanted: string | undefined): Descr
 }
 
 function isCalled({ buildDir, record }: Described, wanted: string): boolean {
-  return [buildDir, path.basename(buildDir), record?.image].includes(wanted);
+  const image = record === undefined ? [] : [record.image, path.basename(record.image)];
+  return [buildDir, path.basename(buildDir), ...image].includes(wanted);
 }
 
 function noBuild(builds: readonly Described[], wanted: string | undefined): Error {

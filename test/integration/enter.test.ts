@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
+import { asOrdinaryUser, USER } from '../rig/ordinary-user.ts';
 import { openPhone } from '../rig/phone.ts';
-import { hook, openRig, type Rig } from '../rig/rig.ts';
+import { hook, openRig, type Rig, type RunOptions } from '../rig/rig.ts';
 import { openTerminal, type TerminalSession } from '../rig/terminal.ts';
 
 async function writeElement(rig: Rig): Promise<void> {
@@ -15,11 +16,15 @@ async function writeElement(rig: Rig): Promise<void> {
 }
 
 /** A build that is stopped before the hook, and its name. */
-async function stoppedBuild(rig: Rig): Promise<{ session: TerminalSession; name: string }> {
+async function stoppedBuild(
+  rig: Rig,
+  who: RunOptions = {},
+): Promise<{ session: TerminalSession; name: string }> {
   const image = path.join(rig.out, 'image');
   const args = ['-n', '-t', 'tar', '-o', image, 'tiny', 'mine'] as const;
   const session = openTerminal(rig, ['disk-image-create', ...args], {
-    env: { break: 'before-50-foo', DIB_NO_TIMESTAMP: '1' },
+    ...who,
+    env: { ...who.env, break: 'before-50-foo', DIB_NO_TIMESTAMP: '1' },
   });
   const seen = await session.sees(/dib_build\.\w+[\s\S]*\[before-install\.d\/50-foo\] .*# /);
   return { session, name: /dib_build\.\w+/.exec(seen)?.[0] ?? '' };
@@ -123,7 +128,7 @@ test('dibkit enter says what is wrong when it cannot', async () => {
   assert.equal(unknown.status, 2);
   assert.match(
     unknown.stderr,
-    new RegExp(`Did you mean ${name}\\?\n[\\s\\S]*stopped at before-install`),
+    new RegExp(`Did you mean ${name}(?: or|\\?)[\\s\\S]*stopped at before-install`),
   );
 
   // Alone in a PID namespace there is no other build, whatever else runs on this machine.
@@ -148,4 +153,23 @@ test('dibkit enter says what is wrong when it cannot', async () => {
   assert.equal(several.status, 2);
   assert.match(several.stderr, /there are several\n[\s\S]*Name one of them/);
   assert.ok(several.stderr.includes(name) && several.stderr.includes(other.name), several.stderr);
+});
+
+test('an ordinary user stops and enters her own build, which root leaves alone', async () => {
+  await using rig = await openRig();
+  await writeElement(rig);
+  const her = await asOrdinaryUser(rig);
+  const { session, name } = await stoppedBuild(rig, her);
+  await using _ = session;
+
+  const script = 'greet; id -u; cat /etc/os-release';
+  const ran = await rig.run('dibkit', ['enter', name, '--', 'bash', '-c', script], her);
+  assert.deepEqual([ran.status, ran.stdout], [0, '<a  b>\n0\nID=tiny\nNAME=Tiny\n'], ran.stderr);
+  const root = await rig.run('dibkit', ['enter', name, '--', 'true']);
+  assert.equal(root.status, 2);
+  assert.match(root.stderr, new RegExp(`a build of the user with the id ${USER.uid}\n`));
+
+  session.types('greet; exit\r');
+  await session.sees(/<a {2}b>\n/);
+  assert.equal(await session.status, 0, session.text);
 });

@@ -24,9 +24,10 @@ export const KEYS = { up: '\u001b[A', endOfInput: '\u0004', interrupt: '\u0003' 
 export function openTerminal(
   rig: Rig,
   [command, ...args]: readonly [string, ...string[]],
-  options: Pick<RunOptions, 'env'> = {},
+  options: Pick<RunOptions, 'env' | 'through'> = {},
 ): TerminalSession {
-  const line = [process.execPath, path.join(BIN, command), ...args]
+  const through = options.through ?? [];
+  const line = [...through, process.execPath, path.join(BIN, command), ...args]
     .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
     .join(' ');
   const child = spawn('script', ['-qec', `stty cols 200 rows 50; exec ${line}`, '/dev/null'], {
