@@ -17,9 +17,39 @@ export interface Mount {
   readonly options?: string;
 }
 
+/**
+ * A read-only bind is a bind that is mounted again, and nobody in a user namespace may then give back
+ * what the file system outside was denied. Source: mount_namespaces(7), "locked" flags.
+ */
+async function lockedOptions({ source, options }: Mount): Promise<readonly string[]> {
+  const readOnlyBind = /bind/.test(options ?? '') && options?.split(',').includes('ro') === true;
+  return readOnlyBind && inUserNamespace()
+    ? denialsAt(await readFile('/proc/self/mountinfo', 'utf8'), source)
+    : [];
+}
+
+/** Those of nosuid, nodev and noexec that the file system of a path is mounted with. Pure. */
+export function denialsAt(mountinfo: string, file: string): readonly string[] {
+  const rows = mountinfo.split('\n').map((line) => {
+    const [, , , , point = '', options = ''] = line.split(' ');
+    return { point: unescaped(point), options: options.split(',') };
+  });
+  const above = rows.filter(({ point }) => isAtOrAbove(point, file));
+  const longest = Math.max(...above.map(({ point }) => point.length));
+  // The last one of those at the same place hides the others.
+  const found = above.filter(({ point }) => point.length === longest).at(-1);
+  return ['nosuid', 'nodev', 'noexec'].filter((option) => found?.options.includes(option));
+}
+
+function isAtOrAbove(point: string, file: string): boolean {
+  return point === '/' || point === file || file.startsWith(`${point}/`);
+}
+
 export async function mount(what: Mount, context: Context): Promise<void> {
   const type = what.type === undefined ? [] : ['-t', what.type];
-  const options = what.options === undefined ? [] : ['-o', what.options];
+  const locked = await lockedOptions(what);
+  const given = what.options === undefined ? [] : [what.options];
+  const options = [...given, ...locked].length === 0 ? [] : ['-o', [...given, ...locked].join(',')];
   await runTool(['mount', ...type, ...options, what.source, what.target], context, {
     announce: false,
   });

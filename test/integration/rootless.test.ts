@@ -63,14 +63,17 @@ async function addArchive(rig: Rig): Promise<void> {
   execFileSync('tar', ['-C', content, '-cf', path.join(dir, 'archive.tar'), '.']);
 }
 
+/** As /tmp is on many machines; what she binds from there must stay so denied. */
+const DENYING_TMPDIR = 'mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$TMPDIR"';
+
 async function imageOf(user: boolean): Promise<{ readonly tree: readonly string[] }> {
   await using rig = await openRig();
   await rig.element('owners', OWNERS);
   await addArchive(rig);
   // Hooks that become another user must get to the tree.
   await chmod(rig.dir, 0o755);
-  const who = user ? await asOrdinaryUser(rig) : {};
-  const result = await rig.run('disk-image-create', [...ARGS, 'archive'], {
+  const who = user ? await asOrdinaryUser(rig, { before: DENYING_TMPDIR }) : {};
+  const result = await rig.run('disk-image-create', ['--no-tmpfs', ...ARGS, 'archive'], {
     ...who,
     env: { ...who.env, ARCHIVE: path.join(rig.elements, 'archive/archive.tar') },
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { packageFamily, toolPath } from '../../../src/sandbox/host-tools.ts';
 import {
+  denialsAt,
   devptsOptions,
   mountsBelow,
   namespaceFilesystems,
@@ -26,6 +27,20 @@ test('mountsBelow() lists newest first, unescaped, without the directory and its
     '/b/mnt/dev',
     '/b/mnt/proc',
   ]);
+});
+
+test('denialsAt() is of the mount that a path is on, the newest there', () => {
+  const table = `22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+23 22 0:21 / /tmp rw,nosuid,nodev - tmpfs tmpfs rw
+24 22 0:22 / /tmp2 rw,noexec - tmpfs tmpfs rw
+25 23 0:23 / /tmp/a\\040b rw,nosuid - tmpfs tmpfs rw
+26 25 0:24 / /tmp/a\\040b rw,nodev,noexec - tmpfs tmpfs rw
+`;
+  assert.deepEqual(denialsAt(table, '/tmp/x/hooks'), ['nosuid', 'nodev']);
+  assert.deepEqual(denialsAt(table, '/tmp'), ['nosuid', 'nodev']);
+  assert.deepEqual(denialsAt(table, '/tmp/a b/c'), ['nodev', 'noexec']);
+  assert.deepEqual(denialsAt(table, '/tmp3'), []);
+  assert.deepEqual(denialsAt('', '/x'), []);
 });
 
 test('topMountsBelow() leaves out what hangs on another one', () => {
