@@ -60,26 +60,32 @@ export class SystemHistory {
     if (unmarked.length === 0) {
       return [];
     }
-    const known = new Set(this.#list.files);
+    const files = new Set<string>();
     const counts = fresh.map(({ id, list }) => {
-      const lines = mergeLists([list]).filter((line) => !known.has(fileOf(line)));
+      const lines = mergeLists([list]).filter((line) => {
+        const file = fileOf(line);
+        return !this.#list.files.has(file) && !files.has(file);
+      });
       for (const line of lines) {
-        known.add(fileOf(line));
+        files.add(fileOf(line));
       }
       return { id, lines };
     });
-    const text = appendLines(
-      this.#text,
-      counts.flatMap(({ lines }) => lines),
-    );
+    const added = counts.flatMap(({ lines }) => lines);
+    const text = appendLines(this.#text, added);
     if (!this.#needs.dryRun) {
       await seeds.seed(
         this.#system,
         unmarked.map(({ id }) => id),
-        { isImported, at: now, historyLength: text.length, publish: () => this.#write(text) },
+        {
+          isImported,
+          at: now,
+          historyLength: text.length,
+          publish: async () => (text === this.#text ? undefined : this.#write(text)),
+        },
       );
     }
-    this.#use(text);
+    this.#append(text, added);
     return counts.map(({ id, lines }) => [id, lines.length] as const);
   }
 
@@ -96,7 +102,12 @@ export class SystemHistory {
       }
     }
     if (changes.size > 0) {
-      await this.#replace(mendHistory(this.#text, changes));
+      const text = mendHistory(this.#text, changes);
+      if (!this.#needs.dryRun) {
+        await this.#write(text);
+      }
+      this.#text = text;
+      this.#list = parseHistory(text);
     }
     return [...changes].map(([{ lineNumber }, line]) => {
       const where = `${this.file}, line ${lineNumber}`;
@@ -110,23 +121,28 @@ export class SystemHistory {
   async add(lines: readonly string[]): Promise<void> {
     const fresh = lines.filter((line) => !this.#list.files.has(fileOf(line)));
     if (fresh.length > 0) {
-      await this.#replace(appendLines(this.#text, fresh));
-    }
-  }
-
-  async #replace(text: string): Promise<void> {
-    if (!this.#needs.dryRun) {
+      const text = appendLines(this.#text, fresh);
       await this.#write(text);
+      this.#append(text, fresh);
     }
-    this.#use(text);
   }
 
   #write(text: string): Promise<void> {
     return writeWhole(this.file, text);
   }
 
-  #use(text: string): void {
+  /** Without reading all of it again: the lines before are as they were. */
+  #append(text: string, added: readonly string[]): void {
+    const { files, fragments } = this.#list;
     this.#text = text;
-    this.#list = parseHistory(text);
+    this.#list = added.length === 0 ? this.#list : { files: union(files, added), fragments };
   }
+}
+
+function union(files: ReadonlySet<string>, lines: readonly string[]): ReadonlySet<string> {
+  const all = new Set(files);
+  for (const line of lines) {
+    all.add(fileOf(line));
+  }
+  return all;
 }

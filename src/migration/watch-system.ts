@@ -77,8 +77,8 @@ class SystemPass {
       dryRun,
     });
     const lists = this.#lists();
-    const before = history.list;
     const seeded = await history.seed(lists);
+    const seededPackages = seeded.reduce((sum, [, packages]) => sum + packages, 0);
     for (const [id, packages] of seeded) {
       log.info(
         `${this.#system}: ${packages} packages of ${id}, which is new, ${dryRun ? 'would be' : 'are'} noted and not submitted`,
@@ -102,8 +102,8 @@ class SystemPass {
       system: this.#system,
       repositories: this.#answers.map((answer) => answer.record),
       listed: lines.length,
-      known: lines.filter((line) => before.files.has(fileOf(line))).length + found.mended.length,
-      seeded: seeded.reduce((sum, [, packages]) => sum + packages, 0),
+      known: found.known - seededPackages,
+      seeded: seededPackages,
       inTarget: found.inTarget,
       deferred: problem?.isFinal === true ? choice.packages : choice.deferred,
       architectures: this.#needs.architectures.map((architecture) =>

@@ -70,7 +70,8 @@ export class XmlScanner {
   #text = '';
   /** The current tag: its source, and the ends of names and values of its attributes. */
   #source = '';
-  #attributes: number[] = [];
+  #attributes = new Int32Array(4 * 16);
+  #marks = 0;
 
   constructor(handler: XmlHandler) {
     this.#handler = handler;
@@ -91,8 +92,8 @@ export class XmlScanner {
   /** The value of an attribute of the element that was just opened, decoded. */
   attribute(name: string): string | undefined {
     let value: string | undefined;
-    for (let index = 0; index < this.#attributes.length; index += 4) {
-      const [start = 0, end = 0, from = 0, to = 0] = this.#attributes.slice(index, index + 4);
+    for (let index = 0; index < this.#marks; index += 4) {
+      const [start = 0, end = 0, from = 0, to = 0] = this.#attributes.subarray(index, index + 4);
       if (end - start === name.length && this.#source.startsWith(name, start)) {
         if (value !== undefined) {
           throw this.#error(`The attribute ${name} is there twice`, start);
@@ -225,7 +226,7 @@ export class XmlScanner {
     if (name === '' || /^[-.\d]/.test(name)) {
       throw this.#error("'<' is not followed by a name", tag);
     }
-    this.#attributes.length = 0;
+    this.#marks = 0;
     for (;;) {
       const blank = at;
       at = skipBlanks(source, at);
@@ -268,7 +269,8 @@ export class XmlScanner {
     for (let at = quoteAt + 1; at < source.length; at += 1) {
       const char = source.charCodeAt(at);
       if (char === quote) {
-        this.#attributes.push(start, end, quoteAt + 1, at);
+        this.#mark(start, end);
+        this.#mark(quoteAt + 1, at);
         return at + 1;
       }
       if (char === LESS) {
@@ -276,6 +278,17 @@ export class XmlScanner {
       }
     }
     return -1;
+  }
+
+  #mark(from: number, to: number): void {
+    if (this.#marks === this.#attributes.length) {
+      const more = new Int32Array(2 * this.#marks);
+      more.set(this.#attributes);
+      this.#attributes = more;
+    }
+    this.#attributes[this.#marks] = from;
+    this.#attributes[this.#marks + 1] = to;
+    this.#marks += 2;
   }
 
   #opened(name: string, isEmpty: boolean, tag: number): void {

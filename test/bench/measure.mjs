@@ -1,6 +1,7 @@
 /** What the rows share: running a command and taking its time. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -46,5 +47,32 @@ export async function inTemporaryDirectory(work) {
     return await work(dir);
   } finally {
     rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+const PERIOD_MS = 20;
+
+/** Runs a command to its end; the most memory that its process has held, in MB. Source: proc(5), VmHWM. */
+export async function peakMB(argv) {
+  const [file, ...args] = argv;
+  const child = spawn(file, args, { stdio: 'ignore' });
+  let peakKiB = 0;
+  const timer = setInterval(() => {
+    peakKiB = Math.max(peakKiB, peakOf(child.pid));
+  }, PERIOD_MS);
+  const [status] = await once(child, 'close');
+  clearInterval(timer);
+  if (status !== 0) {
+    throw new Error(`'${argv.join(' ')}' failed with ${status}`);
+  }
+  return (peakKiB * 1024) / 1e6;
+}
+
+function peakOf(pid) {
+  try {
+    return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    // It has just ended.
+    return 0;
   }
 }
