@@ -56,7 +56,7 @@ export function openDecompressor(
       return new Piped({ input: gunzip, output: gunzip, onData, tool: undefined });
     }
     default: {
-      const child = startChild({ argv: [format, '-dc'], env: environment });
+      const child = startChild({ argv: [format, '-dc'], env: environment, stdin: 'pipe' });
       return new Piped({
         input: child.stdin,
         output: child.stdout,

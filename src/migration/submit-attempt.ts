@@ -43,17 +43,28 @@ export async function attemptSubmit(
   needs: AttemptNeeds,
 ): Promise<Attempt> {
   const file = path.join(needs.pending, pending);
-  // Only for us: after a failed login it has the account's token in it.
-  await fs.writeFile(file, Buffer.alloc(RESERVED_BYTES), { mode: 0o600 });
-  const handle = await fs.open(file, 'r+');
+  const handle = await reserve(file);
   let ending: Ending;
   try {
-    await handle.sync();
     ending = await runToEnd(argv, { ...needs, file, descriptor: handle.fd });
   } finally {
     await handle.close();
   }
   return readAttempt(file, ending);
+}
+
+/** The file for what an attempt prints, with room in it. When that fails there is none: nothing has started. */
+async function reserve(file: string): Promise<Awaited<ReturnType<typeof fs.open>>> {
+  try {
+    // Only for us: after a failed login it has the account's token in it.
+    await fs.writeFile(file, Buffer.alloc(RESERVED_BYTES), { mode: 0o600 });
+    const handle = await fs.open(file, 'r+');
+    await handle.sync();
+    return handle;
+  } catch (error) {
+    await fs.unlink(file).catch(() => {});
+    throw error;
+  }
 }
 
 interface Run extends AttemptNeeds {
