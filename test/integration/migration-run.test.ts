@@ -262,7 +262,7 @@ test('when nobody takes packages the run stops, and none of them is given up for
   await using rig = await seeded();
   rig.publish(
     'a',
-    Array.from({ length: 20 }, (_, index) => pkg(`p${index}-1`)),
+    Array.from({ length: 8 }, (_, index) => pkg(`p${index}-1`)),
   );
   await rig.how('default', 'exit-1');
   rig.submitSettings({ giveUpAfterRuns: 2, parallel: 1, attempts: 2 });
