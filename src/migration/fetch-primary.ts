@@ -8,7 +8,7 @@ import { type PrimaryFile, parseRepomd, repositoryRoot } from './repomd.ts';
 export interface FetchNeeds {
   readonly idleMs: number;
   readonly signal: AbortSignal;
-  /** Of the decompressors. */
+  /** Of the decompressors; also says which proxies there are. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -181,7 +181,7 @@ class Unpacking {
 async function get(url: string, what: string, needs: FetchNeeds): Promise<HttpAnswer> {
   let answer: HttpAnswer;
   try {
-    answer = await httpGet({ url, idleMs: needs.idleMs, signal: needs.signal });
+    answer = await httpGet({ url, ...needs });
   } catch (error) {
     throw broken(what, error);
   }

@@ -4,6 +4,7 @@
  *     lock ─▶ settle what a killed run left ─▶ read all repositories at once ─▶ for each system:
  *     seed what is new, compare, submit, and move what is known from the journal to the history
  */
+import { promises as fs } from 'node:fs';
 import { acquireLock } from '../cache/lock.ts';
 import { failureOf } from '../events/failure.ts';
 import { mapBounded } from './bounded.ts';
@@ -104,9 +105,8 @@ async function pass(
   };
   log.info(`Run ${sequence} ends: ${record.outcome}`);
   if (!options.dryRun) {
-    await writeWhole(runFile(paths, sequence), `${JSON.stringify(record, null, 2)}\n`).catch(
-      (error: unknown) =>
-        log.warn(`The record of the run is not kept: ${failureOf(error).message}`),
+    await keepRecord(paths, record).catch((error: unknown) =>
+      log.warn(`The record of the run is not kept: ${failureOf(error).message}`),
     );
   }
   return record;
@@ -167,6 +167,16 @@ async function recover(
     log.warn(
       `A run was killed while it submitted: ${submitted} of its submissions are known now, ${unknown} are held, because they may have been submitted (--retry-unknown submits them again)`,
     );
+  }
+}
+
+/** Old records make room for new ones. */
+const KEPT_RECORDS = 1000;
+
+async function keepRecord(paths: StatePaths, record: RunRecord): Promise<void> {
+  await writeWhole(runFile(paths, record.sequence), `${JSON.stringify(record, null, 2)}\n`);
+  for (const old of (await runSequences(paths)).slice(0, -KEPT_RECORDS)) {
+    await fs.unlink(runFile(paths, old));
   }
 }
 

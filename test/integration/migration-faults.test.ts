@@ -159,6 +159,31 @@ test('a server that is not there is named, and the last list of a target still c
   assert.deepEqual(rig.jobs(), onBoth(rpm('a-1')));
 });
 
+test('mirrors are asked through the proxy of the environment; one that refuses is named', async () => {
+  await using rig = await seeded();
+  const { content, repomd } = rig.publish('a', ['old-1.0', 'new-1'].map(pkg));
+  const base = 'http://mirror.invalid/a/repodata';
+  rig.server.serve(`${base}/repomd.xml`, file(repomd));
+  rig.server.serve(`${base}/0-primary.xml.gz`, file(content));
+  const [system] = rig.config.systems;
+  assert.ok(system);
+  const repositories = [
+    { ...rig.repository('a'), url: `${base}/repomd.xml` },
+    { ...rig.repository('b'), url: 'https://mirror.invalid/b/repodata/repomd.xml' },
+  ];
+  rig.config = { ...rig.config, systems: [{ ...system, repositories }] };
+  const environment = {
+    http_proxy: rig.server.url,
+    https_proxy: '127.0.0.1:1',
+    no_proxy: '127.0.0.1',
+  };
+  const record = await rig.run({}, environment);
+  const [a, b] = only(record).repositories;
+  assert.deepEqual([a?.state, a?.packages], ['read', 2]);
+  assert.match(b?.error ?? '', /Cannot reach 127\.0\.0\.1:1: ECONNREFUSED/);
+  assert.deepEqual(rig.jobs(), onBoth(rpm('new-1')));
+});
+
 test('a mirror in the middle of an update is asked again', async () => {
   await using rig = await seeded();
   rig.config = { ...rig.config, fetch: { ...rig.config.fetch, attempts: 3 } };

@@ -12,15 +12,27 @@ import { stringify } from 'yaml';
 import type { RunRecord } from '../../src/migration/run-record.ts';
 import { cutAfter, file, status } from '../rig/http-server.ts';
 import { MigrationRig, onBoth, pkg, ROOT, rpm } from '../rig/migration.ts';
+import { node12 } from '../rig/node12.ts';
 
 const FEDORA = 'fedora_40';
 
+type Program = readonly [node: string, file: string];
+
+/** The command as it is installed, and as it is in the image: one file, on the oldest Node. */
+const PROGRAMS: readonly (readonly [name: string, program: Program])[] = [
+  ['as installed', [process.execPath, path.join(ROOT, 'bin/migration-update')]],
+  ['as one file on Node 12', [await node12(), path.join(ROOT, 'lib/migration-update.cjs')]],
+];
+
 /** `migration-update run --json` as a process: its status and its record. */
-async function runCommand(rig: MigrationRig): Promise<readonly [code: number, record: RunRecord]> {
+async function runProgram(
+  rig: MigrationRig,
+  [node, program]: Program,
+): Promise<readonly [code: number, record: RunRecord]> {
   const config = path.join(rig.dir, 'config.yaml');
   await writeFile(config, stringify(rig.config));
   const args = ['run', '--json', '--config', config, '--state', rig.paths.root];
-  const child = spawn(process.execPath, [path.join(ROOT, 'bin/migration-update'), ...args], {
+  const child = spawn(node, [program, ...args], {
     env: { ...rig.environment() },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -38,7 +50,12 @@ function numbers(record: RunRecord, system: string): readonly string[] {
   return (found?.architectures ?? []).map(({ submitted, failed }) => `${submitted}/${failed}`);
 }
 
-test('a package appears upstream, its mirror breaks, submit refuses it, and it is submitted once', async () => {
+for (const [name, program] of PROGRAMS) {
+  test(`${name}: a package appears upstream, its mirror breaks, submit refuses it, and it is submitted once`, () =>
+    twoDays(program));
+}
+
+async function twoDays(program: Program): Promise<void> {
   await using rig = await MigrationRig.open();
   rig.config = {
     ...rig.config,
@@ -53,7 +70,7 @@ test('a package appears upstream, its mirror breaks, submit refuses it, and it i
 
   // The first night: one repository of Fedora is not there. The others are seeded.
   rig.server.serve(repomdPath, status(503));
-  const [firstCode, first] = await runCommand(rig);
+  const [firstCode, first] = await runProgram(rig, program);
   assert.deepEqual([firstCode, first.outcome], [1, 'partial']);
   assert.deepEqual(rig.history(FEDORA), [rpm('f1-1.0'), rpm('f2-1.0')]);
 
@@ -62,7 +79,7 @@ test('a package appears upstream, its mirror breaks, submit refuses it, and it i
   rig.publish('g', ['g1-1.0', 'g2-1.0'].map(pkg), 'xz');
   const { content, primaryPath } = rig.publish('f', ['f1-1.0', 'f2-1.0', 'zlib-1.3'].map(pkg));
   rig.server.serve(primaryPath, cutAfter(content, 60));
-  const [dayOneCode, dayOne] = await runCommand(rig);
+  const [dayOneCode, dayOne] = await runProgram(rig, program);
   assert.deepEqual([dayOneCode, dayOne.outcome], [1, 'partial']);
   assert.deepEqual(rig.calls(), []);
   assert.deepEqual(
@@ -74,7 +91,7 @@ test('a package appears upstream, its mirror breaks, submit refuses it, and it i
   rig.server.serve(primaryPath, file(content));
   await rig.how(`${rpm('zlib-1.3')}.x86_64`, 'exit-1');
   rig.publish('a', ['old-1.0', 'have-2.0', 'ave-2.0'].map(pkg));
-  const [laterCode, later] = await runCommand(rig);
+  const [laterCode, later] = await runProgram(rig, program);
   assert.deepEqual([laterCode, later.outcome], [1, 'partial']);
   assert.deepEqual(numbers(later, FEDORA), ['1/0', '0/1']);
   assert.deepEqual(numbers(later, 'centos_9-stream'), ['1/0', '1/0']);
@@ -83,7 +100,7 @@ test('a package appears upstream, its mirror breaks, submit refuses it, and it i
 
   // Day two: submit is well again. Only what is missing is submitted.
   await rig.forgetHow();
-  const [dayTwoCode, dayTwo] = await runCommand(rig);
+  const [dayTwoCode, dayTwo] = await runProgram(rig, program);
   assert.deepEqual([dayTwoCode, dayTwo.outcome], [0, 'ok']);
   assert.deepEqual(numbers(dayTwo, FEDORA), ['0/0', '1/0']);
   assert.deepEqual(rig.jobs(), onBoth(rpm('ave-2.0'), rpm('zlib-1.3')));
@@ -97,7 +114,7 @@ test('a package appears upstream, its mirror breaks, submit refuses it, and it i
   }
 
   // And again: nothing is left to do.
-  const [lastCode, last] = await runCommand(rig);
+  const [lastCode, last] = await runProgram(rig, program);
   assert.deepEqual([lastCode, last.outcome], [0, 'ok']);
   assert.equal(rig.jobs().length, 4);
-});
+}

@@ -161,7 +161,11 @@ export class MigrationRig implements AsyncDisposable {
     };
   }
 
-  run(options: Partial<WatchOptions> = {}): Promise<RunRecord> {
+  /** `environment` is added to the usual one. */
+  run(
+    options: Partial<WatchOptions> = {},
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<RunRecord> {
     return runWatch(
       {
         config: this.config,
@@ -171,7 +175,7 @@ export class MigrationRig implements AsyncDisposable {
         retryUnknown: false,
         ...options,
       },
-      this.context(),
+      { ...this.context(), environment: { ...this.environment(), ...environment } },
     );
   }
 
