@@ -39,7 +39,10 @@ export interface BreakOutcome {
   readonly status: number;
 }
 
-/** In the hook tree, which both sides see; there while a shell runs. */
+/**
+ * There while a shell runs: in the hook tree, or in the target's /tmp, since hooks there may see a
+ * copy of the tree that nobody can write.
+ */
 const SHELL_FILE = '.dibkit-shell';
 
 /** Runs the shell or the command of one stop. @throws Failed `interrupted` when the terminal goes away */
@@ -135,7 +138,7 @@ async function putShellFile(request: BreakRequest, inTarget: boolean): Promise<P
     outside: given.phase.where === 'target' && !inTarget,
   };
   const banner = bannerOf(scene);
-  const file = path.join(hooksDir, SHELL_FILE);
+  const file = path.join(inTarget ? path.join(given.targetRoot, 'tmp') : hooksDir, SHELL_FILE);
   const text = shellFile({
     point: given.point,
     banner,
@@ -148,7 +151,7 @@ async function putShellFile(request: BreakRequest, inTarget: boolean): Promise<P
   await writeFile(file, text, { mode: 0o644 });
   return {
     banner,
-    seenAs: path.join(seenDir, SHELL_FILE),
+    seenAs: inTarget ? `/tmp/${SHELL_FILE}` : file,
     [Symbol.asyncDispose]: () => rm(file, { force: true }),
   };
 }

@@ -12,9 +12,10 @@ import type { Context } from '../events/event.ts';
 import { Failed, usageError } from '../events/failure.ts';
 import type { BreakPlan } from '../plan/build-plan.ts';
 import type { Stop, StopDecision, Stops } from '../run-parts/stops.ts';
+import { runTool } from '../sandbox/process.ts';
 import { AFTER_ERROR, hookPoint, phasePoint } from './break-names.ts';
 import { type BreakOutcome, runBreak, type Terminal } from './break-shell.ts';
-import type { BuildPaths } from './environment.ts';
+import { type BuildPaths, TARGET_HOOKS } from './environment.ts';
 import type { RunRecorder } from './run-record.ts';
 import type { Phase } from './table.ts';
 
@@ -168,13 +169,27 @@ export class PhaseBreaks {
     if (source === undefined) {
       return;
     }
-    const copy = path.join(this.#site.paths.hooksDir, directory, name);
+    const { hooksDir, targetRoot } = this.#site.paths;
+    const copy = path.join(hooksDir, directory, name);
     const [theirs, ours] = await Promise.all(
       [source, copy].map((file) => stat(file).catch(() => undefined)),
     );
     if (theirs !== undefined && ours !== undefined && theirs.mtimeMs > ours.mtimeMs) {
       await copyFile(source, copy);
       await chmod(copy, theirs.mode & 0o7777);
+      if (this.#site.phase.where === 'target') {
+        await this.#showAgain(copy, path.join(targetRoot, TARGET_HOOKS, directory, name));
+      }
+    }
+  }
+  /** Hooks in the target may see a copy of the tree, made so that it cannot be changed. */
+  async #showAgain(file: string, seen: string): Promise<void> {
+    const [ours, theirs] = await Promise.all([stat(file), stat(seen)]);
+    if (ours.dev !== theirs.dev || ours.ino !== theirs.ino) {
+      // Where the kernel has no immutable files in memory there is nothing to undo.
+      await runTool(['chattr', '-i', seen], this.#context, { announce: false }).catch(() => {});
+      await copyFile(file, seen);
+      await chmod(seen, ours.mode & 0o7777);
     }
   }
 }
