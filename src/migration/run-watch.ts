@@ -6,7 +6,7 @@
  */
 import { promises as fs } from 'node:fs';
 import { acquireLock } from '../cache/lock.ts';
-import { failureOf } from '../events/failure.ts';
+import { Failed, failureOf } from '../events/failure.ts';
 import { mapBounded } from './bounded.ts';
 import { type SourceConfig, systemKey, type TargetConfig } from './config.ts';
 import { targetNames } from './history-list.ts';
@@ -51,7 +51,16 @@ export async function runWatch(options: WatchOptions, context: WatchContext): Pr
     paths.runLock,
     { waitMs: 0, command: 'migration-update run' },
     context,
-  );
+  ).catch((error: unknown) => {
+    const failure = failureOf(error);
+    const { root } = paths;
+    throw failure.kind === 'disk-full'
+      ? new Failed(
+          { kind: 'disk-full', message: explain(error, root), path: root },
+          { cause: error },
+        )
+      : error;
+  });
   const signal = AbortSignal.any([context.signal, lock.signal]);
   return await pass(options, context, { paths, signal });
 }
@@ -90,8 +99,7 @@ async function pass(
   try {
     await watchAll(findings, { options, context, place, log, sequence });
   } catch (error) {
-    const { message, hint } = failureOf(error);
-    findings.error = hint === undefined ? message : `${message}. ${hint}`;
+    findings.error = explain(error, paths.root);
     log.warn(findings.error);
   }
   const record: RunRecord = {
@@ -110,6 +118,14 @@ async function pass(
     );
   }
   return record;
+}
+
+function explain(error: unknown, root: string): string {
+  const { kind, message, hint } = failureOf(error);
+  if (kind === 'disk-full') {
+    return `No space left on the device with the state, '${root}': nothing more is submitted. What was is in the journal. Free some space, and run again`;
+  }
+  return hint === undefined ? message : `${message}. ${hint}`;
 }
 
 interface PassNeeds {

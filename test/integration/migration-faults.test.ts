@@ -493,7 +493,7 @@ test('a disk that is full from the start stops the run before anything is submit
      [ ! -e "$SUBMIT_DIR/calls" ] || { echo "submitted"; exit 1; }
      rm "$STATE/filler"; run new >/dev/null; cat "$history"`,
   );
-  assert.match(said, /No space left on the device/);
+  assert.match(said, /No space left on the device with the state, .*Free some space/);
   assert.deepEqual(rig.calls(), onBoth(rpm('p1-1'), rpm('p2-1')));
   for (const name of ['old', 'bold', 'p1', 'p2']) {
     assert.match(said, new RegExp(`^http\\S+ ${name} 1`, 'm'));
@@ -510,7 +510,7 @@ test('a disk that becomes full while submit runs does not take the answer away',
      if run new; then echo "no failure"; exit 1; fi
      rm "$STATE/filler"; run new; run new; cat "$history"`,
   );
-  assert.match(said, /No space left on the device/);
+  assert.match(said, /No space left on the device with the state, .*Free some space/);
   assert.deepEqual(rig.calls(), onBoth(rpm('p1-1'), rpm('p2-1')));
   assert.match(said, /^http\S+ p1 1$/m);
 });
