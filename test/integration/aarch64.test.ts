@@ -21,6 +21,7 @@ import { assertDone, kernelLine, makeRoot, ROOT_UUID, runHook } from '../rig/boo
 import { unpackForeignDeb } from '../rig/foreign-deb.ts';
 import { openMirror } from '../rig/openeuler-mirror/mirror.ts';
 import { hook, openRig } from '../rig/rig.ts';
+import { ROOT, runHook as runScript, withFiles } from '../rig/run-hook.ts';
 
 /** Source: UEFI 2.10, table 5.3; PE format, "Machine Types". */
 const ESP_TYPE = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
@@ -48,6 +49,26 @@ function machineOf(program: Buffer): number {
 }
 
 for (const ARCH of ['arm64', 'aarch64']) {
+  test(`openEuler's GRUB for ${ARCH} has the names that its repositories have`, async () => {
+    await using files = await withFiles({ 'target/x': '' });
+    const create = path.join(ROOT, 'elements/pkg-map/extra-data.d/10-create-pkg-map-dir');
+    const prepared = await runScript([create], {
+      IMAGE_ELEMENT_YAML: `{bootloader: ${ROOT}/elements/bootloader}`,
+      TMP_MOUNT_PATH: `${files.root}/target`,
+      TMP_HOOKS_PATH: `${files.root}/hooks`,
+    });
+    assert.equal(prepared.status, 0, prepared.stderr);
+    const map = path.join(ROOT, 'elements/pkg-map/bin/pkg-map');
+    const asked = ['--element', 'bootloader', 'grub-efi', `grub-efi-${ARCH}`];
+    const { stdout } = await runScript([map, ...asked], {
+      PKG_MAP_DIR: `${files.root}/target/usr/share/pkg-map`,
+      DISTRO_NAME: 'openeuler',
+      DIB_RELEASE: '24.03-LTS',
+    });
+    const names = 'grub2-tools efibootmgr grub2-efi-aa64 grub2-efi-aa64-modules shim';
+    assert.deepEqual(stdout.trim().split(/\s+/), names.split(' '));
+  });
+
   test(`the bootloader of ${ARCH} is the program that its firmware starts, and nothing for a BIOS`, (context) => {
     const root = makeRoot(context);
     const changes = { ARCH, DIB_BLOCK_DEVICE: 'efi', EFI_BOOT_DIR: 'EFI/openEuler' };
