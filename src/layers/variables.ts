@@ -24,6 +24,7 @@ const NEVER: ReadonlySet<string> = new Set([
   'DIB_CACHE_MAX_AGE',
   'DIB_CACHE_SIZE',
   'DIB_DEBUG_TRACE',
+  'DIB_FAILURE_FILE',
   'DIB_IMAGE_CACHE',
   'DIB_LOCKFILES',
   'DIB_MIN_TMPFS',
