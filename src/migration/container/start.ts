@@ -1,5 +1,5 @@
 /** Puts a container with the service in the place of the last one. */
-import { access, readdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../../events/event.ts';
 import { configError, hostError } from '../../events/failure.ts';
@@ -90,6 +90,7 @@ export interface StartOptions {
 export async function startContainer(options: StartOptions, context: Context): Promise<string> {
   const { spec, replace } = options;
   await assertMountsExist(spec.mounts);
+  await makeStateDirectory(spec.state);
   await assertImage(spec, context);
   const old = await findContainer(spec.runtime, spec.container, context);
   if (old !== undefined && !old.ours && !replace) {
@@ -132,6 +133,15 @@ export async function stopContainer(
 
 async function quietly(argv: Argv, context: Context): Promise<void> {
   await runTool(argv, context, { announce: false });
+}
+
+/** Docker would make it, podman would not. A volume is made by both. */
+async function makeStateDirectory(state: string): Promise<void> {
+  if (path.isAbsolute(state)) {
+    await mkdir(state, { recursive: true }).catch((error: Error) => {
+      throw hostError(`Cannot keep the state in '${state}': ${error.message}`);
+    });
+  }
 }
 
 async function assertMountsExist(mounts: readonly Mount[]): Promise<void> {
