@@ -15,6 +15,10 @@ const VERBS: Readonly<Record<string, Verb>> = {
     description: 'look for new packages and submit them, once',
     run: async (argv) => (await import('./migration/run.ts')).runVerb(argv),
   },
+  schedule: {
+    description: 'run a pass every day, as a service in the foreground',
+    run: async (argv) => (await import('./migration/schedule.ts')).scheduleCommand(argv),
+  },
   status: {
     description: 'show what the last runs did',
     run: async (argv) => (await import('./migration/status.ts')).statusCommand(argv),

@@ -8,6 +8,8 @@ import { Failed } from '../../src/events/failure.ts';
 import { parseSchedule } from '../../src/migration/schedule/cron.ts';
 import { runScheduler, type SchedulerOptions } from '../../src/migration/schedule/scheduler.ts';
 import type { Clock } from '../../src/migration/watch.ts';
+import { status } from '../rig/http-server.ts';
+import { MigrationRig, onBoth, pkg, rpm } from '../rig/migration.ts';
 
 const HOUR_MS = 3_600_000;
 const iso = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z');
@@ -198,4 +200,42 @@ test('a memory that cannot be read is told, not thrown away', async () => {
     assert.equal(error.failure.kind, 'config');
     return true;
   });
+});
+
+// The whole service, but for the hours between: mirror, metadata, submission, lists, schedule.
+test('a package is followed from its appearance upstream to the success list, over days with faults', async () => {
+  await using rig = await MigrationRig.open();
+  await using bench = await openBench(DAY(1, '12:00:00'));
+  const outcomes: string[] = [];
+  const run = async (): Promise<void> => {
+    rig.now = bench.clock.now();
+    outcomes.push((await rig.run()).outcome);
+  };
+  const jobs = onBoth(rpm('new-1.0'));
+
+  // The first night seeds.
+  await bench.until(DAY(2, '12:00:00'), { run });
+  assert.deepEqual(rig.calls(), []);
+
+  // It appears. One repository is down, and the scheduler of jobs is, for one architecture.
+  rig.publish('a', ['old-1.0', 'new-1.0'].map(pkg));
+  const { repomdPath } = rig.publish('b', ['bold-1.0', 'new-2.0'].map(pkg));
+  rig.server.serve(repomdPath, status(503));
+  await rig.how(`${rpm('new-1.0')}.x86_64`, 'exit-1');
+  await bench.until(DAY(3, '12:00:00'), { run });
+  assert.deepEqual(rig.jobs(), jobs.slice(0, 1));
+  assert.match(rig.logged('aarch64', 'submit-succ-list'), /new-1\.0/);
+  assert.match(rig.logged('x86_64', 'submit-fail-list'), /new-1\.0/);
+
+  // Everything is up again: what is missing is submitted, and nothing else.
+  await rig.forgetHow();
+  rig.publish('b', ['bold-1.0', 'new-2.0'].map(pkg));
+  await bench.until(DAY(4, '12:00:00'), { run });
+  assert.deepEqual(rig.jobs(), [...jobs, ...onBoth(rpm('new-2.0'))].sort());
+  assert.match(rig.logged('x86_64', 'submit-succ-list'), /new-1\.0/);
+  assert.ok(rig.history().includes(rpm('new-1.0')));
+
+  await bench.until(DAY(5, '12:00:00'), { run });
+  assert.equal(rig.jobs().length, 4);
+  assert.deepEqual(outcomes, ['ok', 'partial', 'ok', 'ok']);
 });

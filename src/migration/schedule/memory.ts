@@ -4,9 +4,8 @@
  * Written before a run begins and after it has ended, each time whole, so that a restart knows of a
  * run that was cut short.
  */
-import { readFile, writeFile } from 'node:fs/promises';
-import { publish } from '../../cache/publish.ts';
 import { configError } from '../../events/failure.ts';
+import { readIfThere, writeWhole } from '../write-file.ts';
 
 export interface Memory {
   /** The latest occurrence that was run or skipped, or when scheduling began; ms since the epoch. */
@@ -28,14 +27,9 @@ const VERSION = 1;
  * @throws Failed `config` when the file is there and is not ours to understand.
  */
 export async function readMemory(file: string): Promise<Memory | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return undefined;
-    }
-    throw error;
+  const text = await readIfThere(file);
+  if (text === undefined) {
+    return undefined;
   }
   const value = parse(text);
   if (value === undefined) {
@@ -49,11 +43,9 @@ export async function readMemory(file: string): Promise<Memory | undefined> {
 
 /** Replaces the file. Only the holder of the scheduler's lock may. */
 export async function writeMemory(file: string, memory: Memory): Promise<void> {
-  const temporary = `${file}.new`;
   const { settled, running, next, ...rest } = memory;
   const times = { settled: iso(settled), running: iso(running), next: iso(next) };
-  await writeFile(temporary, `${JSON.stringify({ version: VERSION, ...times, ...rest })}\n`);
-  await publish(temporary, file);
+  await writeWhole(file, `${JSON.stringify({ version: VERSION, ...times, ...rest })}\n`);
 }
 
 function iso(ms: number | undefined): string | undefined {
