@@ -3,7 +3,7 @@
  *
  * Source of offsets: Linux, Documentation/filesystems/ext4/{super,group_descr,inodes}.rst.
  */
-import { CRC32C_START, crc32c } from './crc32c.ts';
+import { CRC32C_START, crc32c } from '../cache/crc32c.ts';
 
 const MAGIC = 0xef53;
 const INCOMPAT_META_BG = 0x10;

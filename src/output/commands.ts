@@ -1,5 +1,6 @@
 /** The command lines that write images. Pure. */
 import type { ImagePlan } from '../plan/build-plan.ts';
+import type { Argv } from './writer.ts';
 
 /**
  * Archives a tree to standard output: numeric owners, all extended attributes, names in a fixed
@@ -8,7 +9,28 @@ import type { ImagePlan } from '../plan/build-plan.ts';
  * Times later than `sourceDate` become that; the others and the process number, which GNU tar also
  * writes, differ from build to build. Source: GNU tar manual, "Reproducibility".
  */
-export function tarArgv(tree: string, sourceDate: number): readonly [string, ...string[]] {
+export function tarArgv(tree: string, sourceDate: number): Argv {
+  return [...archiveTree(tree, sourceDate), '-cf', '-', '.'];
+}
+
+/** The same below `rootfs/`; `manifestIn` is a directory with a file `manifest`. */
+export function aciArgv(
+  tree: string,
+  how: { readonly sourceDate: number; readonly manifestIn: string | undefined },
+): Argv {
+  const { manifestIn } = how;
+  return [
+    ...archiveTree(tree, how.sourceDate),
+    // Names and hard links, but not where symbolic links point.
+    '--transform=s,^\\.,rootfs,S',
+    '-cf',
+    '-',
+    '.',
+    ...(manifestIn === undefined ? [] : ['-C', manifestIn, '--owner=0', '--group=0', 'manifest']),
+  ];
+}
+
+function archiveTree(tree: string, sourceDate: number): Argv {
   return [
     'tar',
     '-C',
@@ -21,10 +43,31 @@ export function tarArgv(tree: string, sourceDate: number): readonly [string, ...
     '--sort=name',
     '--xattrs',
     '--xattrs-include=*',
-    '-cf',
-    '-',
-    '.',
   ];
+}
+
+/**
+ * Packs an archive from standard input into a squashfs: of what mksquashfs reads from a tree, attributes
+ * have the order of the host's file system. Compression and absence of a recovery file are compat.
+ * The top directory is not taken from an archive (squashfs-tools 4.5.1), so it is described; its time is
+ * that of `SOURCE_DATE_EPOCH`, which is the file system's, too.
+ */
+export function squashArgv(
+  file: string,
+  top: { readonly mode: number; readonly uid: number; readonly gid: number },
+): Argv {
+  return [
+    'mksquashfs',
+    ...['-', file, '-tar', '-quiet', '-no-progress', '-no-recovery', '-noappend'],
+    ...['-comp', 'xz', '-root-mode', (top.mode & 0o7777).toString(8)],
+    ...['-root-uid', String(top.uid), '-root-gid', String(top.gid)],
+  ];
+}
+
+/** A format of `qemu-img convert -O`, and what is given with `-o` before the user's options. */
+export interface ConvertTo {
+  readonly name: string;
+  readonly options?: string;
 }
 
 /**
@@ -33,14 +76,16 @@ export function tarArgv(tree: string, sourceDate: number): readonly [string, ...
  * old qcow2 version (`compat=0.10`) knows only zlib.
  */
 export function convertArgv(
-  driver: string,
+  driver: ConvertTo,
   files: { readonly raw: string; readonly to: string },
   image: ImagePlan,
 ): [string, ...string[]] {
-  const compress = driver === 'qcow2' && image.compress;
+  const compress = driver.name === 'qcow2' && image.compress;
   const given = image.qemuImgOptions ?? '';
   const zstd = compress && !/(^|,)(compression_type|compat)=/.test(given);
-  const options = [zstd ? 'compression_type=zstd' : '', given].filter(Boolean).join(',');
+  const options = [zstd ? 'compression_type=zstd' : '', driver.options ?? '', given]
+    .filter(Boolean)
+    .join(',');
   return [
     'qemu-img',
     'convert',
@@ -50,7 +95,7 @@ export function convertArgv(
     '-f',
     'raw',
     '-O',
-    driver,
+    driver.name,
     ...(options === '' ? [] : ['-o', options]),
     files.raw,
     files.to,
@@ -88,3 +133,6 @@ export function layerArgv(
 
 /** All cores; the bytes do not depend on how many. Source: zstd(1), -T. */
 export const ZSTD_ARGV = ['zstd', '--threads=0', '--quiet', '--stdout', '-'] as const;
+
+/** All cores, in blocks, so that the bytes do not depend on how many. Source: xz(1), --threads. */
+export const XZ_ARGV = ['xz', '--threads=0', '--quiet', '--stdout', '-'] as const;

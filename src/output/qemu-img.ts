@@ -1,22 +1,29 @@
 /** The formats that qemu-img makes of the raw disk. */
-import type { Context } from '../events/event.ts';
 import { runTool } from '../sandbox/process.ts';
-import { convertArgv } from './commands.ts';
-import type { Source } from './writer.ts';
+import { type ConvertTo, convertArgv } from './commands.ts';
+import { type Patch, patchImage } from './patch-image.ts';
+import type { Writer } from './writer.ts';
 
-/** A writer of the format that `qemu-img convert -O` knows by that name. */
-export function convertDisk(
-  driver: string,
-): (source: Source, file: string, context: Context) => Promise<void> {
-  return async ({ image, rawDisk }, file, context) => {
-    if (rawDisk === undefined) {
-      throw new Error(`No disk to make ${driver} from`);
+export interface Driver extends ConvertTo {
+  /** Makes the identifiers that qemu-img draws those of the build. */
+  readonly patch?: Patch;
+}
+
+/** A writer of the format that this driver makes. */
+export function convertDisk(driver: Driver): (Writer & { kind: 'file' })['write'] {
+  return async (source, file, context) => {
+    if (source.rawDisk === undefined) {
+      throw new Error(`No disk to make ${driver.name} from`);
     }
     context.emit({
       kind: 'message',
       level: 'info',
       text: 'Converting image using qemu-img convert',
     });
-    await runTool(convertArgv(driver, { raw: rawDisk, to: file }, image), context);
+    const files = { raw: source.rawDisk, to: file };
+    await runTool(convertArgv(driver, files, source.image), context);
+    if (driver.patch !== undefined) {
+      await patchImage(file, driver.patch, source);
+    }
   };
 }

@@ -20,6 +20,12 @@ export interface Sink {
   /** Absent: only the sums are wanted. */
   readonly file?: string;
   readonly through?: Argv;
+  /** For `through`, added to the environment of our tools. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether `through` writes the file by itself; no sums are taken then. */
+  readonly itself?: true;
+  /** Changes the first bytes that `through` writes, in place. */
+  readonly head?: (bytes: Buffer) => void;
   readonly hint?: string;
 }
 
@@ -56,7 +62,8 @@ class OpenSink {
     how: { readonly checksums: readonly ChecksumName[]; readonly context: Context },
   ) {
     this.digests = new Digests(how.checksums);
-    const file = sink.file === undefined ? undefined : this.#open(createWriteStream(sink.file));
+    const hasFile = sink.file !== undefined && sink.itself !== true;
+    const file = hasFile ? this.#open(createWriteStream(String(sink.file))) : undefined;
     this.#hashing = sink.through === undefined;
     if (sink.through === undefined) {
       this.#first = file;
@@ -64,10 +71,11 @@ class OpenSink {
     } else {
       const { input, output, done } = startTool(sink.through, how.context, {
         input: true,
+        ...(sink.env === undefined ? {} : { env: sink.env }),
         ...(sink.hint === undefined ? {} : { hint: sink.hint }),
       });
       this.#first = input === undefined ? undefined : this.#open(input);
-      this.#done = Promise.all([this.#drain(output, file), done]).then(() => {});
+      this.#done = Promise.all([this.#drain(output, file, sink.head), done]).then(() => {});
     }
     this.#done.catch(() => {});
   }
@@ -97,10 +105,17 @@ class OpenSink {
   }
 
   /** From the program's output into the file. */
-  async #drain(output: Readable, file: Writable | undefined): Promise<void> {
+  async #drain(
+    output: Readable,
+    file: Writable | undefined,
+    head: ((bytes: Buffer) => void) | undefined,
+  ): Promise<void> {
+    let change = head;
     const written = file === undefined ? Promise.resolve() : finished(file);
     written.catch(() => {});
     for await (const chunk of output) {
+      change?.(chunk as Buffer);
+      change = undefined;
       this.digests.update(chunk as Buffer);
       await put(file, chunk as Buffer, written);
     }

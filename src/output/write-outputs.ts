@@ -4,6 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Context } from '../events/event.ts';
 import { inStep } from '../events/step.ts';
 import { type Format, fileName, formatsOf } from '../plan/formats.ts';
@@ -89,26 +90,43 @@ async function writeStreamed(
     detail: `Writing ${made.map(({ shown }) => shown).join(', ')}`,
   };
   await inStep(what, context, async () => {
+    // First: nobody keeps what a program writes before somebody reads it.
+    const sinks = await Promise.all(all.map((image) => sinkOf(image, request)));
     await using stream = openStream(of, request, context);
-    const sinks = all.map((image) => sinkOf(image, request));
-    const taken = await pour(stream.bytes, sinks, { checksums, context });
+    const taken = await pour(stream.bytes, sinks, { checksums, context }).catch(
+      async (error: unknown) => {
+        // Half an archive fails whoever reads it; why it is half of one says more.
+        await Promise.race([stream.done, setImmediate()]);
+        throw error;
+      },
+    );
     await stream.done;
     for (const [index, digest] of taken.entries()) {
       const image = all[index];
-      if (image !== undefined) {
+      if (image !== undefined && !writesItself(image)) {
         digests.set(image, digest);
       }
     }
   });
 }
 
-function sinkOf({ writer, temporary }: Image, { image }: OutputRequest): Sink {
+/** Whether a program makes the file, so that its bytes do not pass by us. */
+function writesItself({ writer }: Image): boolean {
+  return writer.kind === 'stream' && writer.into !== undefined;
+}
+
+async function sinkOf({ writer, temporary }: Image, request: OutputRequest): Promise<Sink> {
   if (writer.kind !== 'stream') {
     return {};
   }
+  if (writer.into !== undefined) {
+    const { argv, env } = await writer.into(request, temporary);
+    return { file: temporary, itself: true, through: argv, env };
+  }
   return {
     file: temporary,
-    ...(writer.through === undefined ? {} : { through: writer.through(image) }),
+    ...(writer.head === undefined ? {} : { head: writer.head }),
+    ...(writer.through === undefined ? {} : { through: writer.through(request.image) }),
     ...(writer.hint === undefined ? {} : { hint: writer.hint }),
   };
 }

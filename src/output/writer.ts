@@ -21,6 +21,12 @@ export interface Source {
 
 export type Argv = readonly [string, ...string[]];
 
+export interface Program {
+  readonly argv: Argv;
+  /** Added to the environment of our tools. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 export type Writer =
   /**
    * A stream that is read once for all formats made of it: the archive of the tree, or the raw disk.
@@ -30,6 +36,10 @@ export type Writer =
       readonly kind: 'stream';
       readonly of: StreamSource;
       readonly through?: (image: ImagePlan) => Argv;
+      /** Changes the first bytes that the program writes, in place. */
+      readonly head?: (bytes: Buffer) => void;
+      /** Instead of `through`: a program that makes the file by itself. */
+      readonly into?: (source: Source, file: string) => Promise<Program>;
       /** For the failure of `through`. */
       readonly hint?: string;
     }

@@ -16,7 +16,7 @@ import { describeOverwritten, type HookTree } from '../elements/hook-tree.ts';
 import { implicitElements } from '../elements/implicit.ts';
 import { type ResolvedElement, resolveElements } from '../elements/resolve.ts';
 import type { Emit } from '../events/event.ts';
-import { hostError } from '../events/failure.ts';
+import { configError, hostError } from '../events/failure.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import type { ContainerSettings } from '../plan/container-settings.ts';
 import { formatsOf } from '../plan/formats.ts';
@@ -63,6 +63,7 @@ export async function prepareBuild(
   options: { readonly skipBase: boolean; readonly privilege: Privilege },
   emit: Emit,
 ): Promise<Preparation> {
+  await assertManifest(typed);
   const catalogue = await openCatalogue(typed.elementsPath);
   const names = implicitElements(
     { requested: typed.requested, arch: typed.arch, skipBase: options.skipBase },
@@ -107,6 +108,18 @@ export async function prepareBuild(
     requirements,
     missing,
   };
+}
+
+/** A manifest that is not there is told before anything is built. */
+async function assertManifest({ image }: BuildPlan): Promise<void> {
+  const { aciManifest: manifest, cwd, types } = image;
+  if (manifest === undefined || !types.includes('aci')) {
+    return;
+  }
+  const found = await stat(path.resolve(cwd, manifest)).catch(() => undefined);
+  if (!found?.isFile()) {
+    throw configError(`Cannot read '${manifest}' (ACI_MANIFEST): no such file`);
+  }
 }
 
 /** Upstream warns of every override in the catalogue; only those of this build matter. */

@@ -95,6 +95,24 @@ const ROWS: readonly Row[] = [
   {
     tools: ['zstd'],
     packages: same('zstd'),
+    why: 'to compress images',
+    when: (needs) => usesTool(needs, 'zstd'),
+  },
+  {
+    tools: ['xz'],
+    packages: { debian: 'xz-utils', redhat: 'xz', suse: 'xz' },
+    why: 'to compress images',
+    when: (needs) => usesTool(needs, 'xz'),
+  },
+  {
+    tools: ['mksquashfs'],
+    packages: { debian: 'squashfs-tools', redhat: 'squashfs-tools', suse: 'squashfs' },
+    why: 'to write squashfs images',
+    when: (needs) => usesTool(needs, 'mksquashfs'),
+  },
+  {
+    tools: ['zstd'],
+    packages: same('zstd'),
     why: 'to compress layers of the container image',
     when: ({ types, compression }) =>
       compression === 'zstd' && formatsOf(types).some(({ container }) => container === true),

@@ -50,6 +50,8 @@ export interface ImagePlan {
   readonly overwrite: boolean;
   /** The program for `tgz`, called as `PROGRAM -9`. */
   readonly gzip: string;
+  /** `ACI_MANIFEST`: a file; relative to `cwd`. */
+  readonly aciManifest?: string;
 }
 
 /** What the time stamps and identifiers in an image are taken from. */

@@ -5,8 +5,6 @@ export interface Format {
   readonly suffix?: string;
   /** What it is made from: the tree of files, or the raw disk. */
   readonly source: 'tree' | 'disk';
-  /** What `qemu-img convert -O` calls it. */
-  readonly qemuImg?: string;
   /** Whether an old file of that name is renamed aside rather than replaced (compat). */
   readonly keepsOld: boolean;
   /** It is the image of a container. */
@@ -15,17 +13,30 @@ export interface Format {
   readonly tools: readonly FormatTool[];
 }
 
-export type FormatTool = 'tar' | 'qemu-img';
+export type FormatTool = 'tar' | 'qemu-img' | 'zstd' | 'xz' | 'mksquashfs';
 
 export const FORMATS: readonly Format[] = [
   { type: 'tar', source: 'tree', keepsOld: false, tools: ['tar'] },
   { type: 'tgz', source: 'tree', keepsOld: true, tools: ['tar'] },
+  { type: 'tar.zst', source: 'tree', keepsOld: true, tools: ['tar', 'zstd'] },
+  { type: 'tar.xz', source: 'tree', keepsOld: true, tools: ['tar', 'xz'] },
+  {
+    type: 'squashfs',
+    suffix: 'squash',
+    source: 'tree',
+    keepsOld: false,
+    tools: ['tar', 'mksquashfs'],
+  },
+  { type: 'aci', source: 'tree', keepsOld: false, tools: ['tar'] },
   { type: 'oci', source: 'tree', container: true, keepsOld: true, tools: ['tar'] },
   { type: 'docker', source: 'tree', container: true, keepsOld: true, tools: ['tar'] },
-  { type: 'qcow2', source: 'disk', qemuImg: 'qcow2', keepsOld: true, tools: ['qemu-img'] },
-  { type: 'vmdk', source: 'disk', qemuImg: 'vmdk', keepsOld: true, tools: ['qemu-img'] },
-  { type: 'vdi', source: 'disk', qemuImg: 'vdi', keepsOld: true, tools: ['qemu-img'] },
-  { type: 'vhdx', source: 'disk', qemuImg: 'vhdx', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'qcow2', source: 'disk', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'vmdk', source: 'disk', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'vdi', source: 'disk', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'vhdx', source: 'disk', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'vhd', source: 'disk', keepsOld: true, tools: ['qemu-img'] },
+  { type: 'raw.zst', source: 'disk', keepsOld: true, tools: ['zstd'] },
+  { type: 'raw.xz', source: 'disk', keepsOld: true, tools: ['xz'] },
   // Last: the others are made from the raw disk before it is moved into place.
   { type: 'raw', source: 'disk', keepsOld: true, tools: [] },
 ];

@@ -2,6 +2,7 @@
  * The settings of `disk-image-create`, one row each: the parser, `--help` and the documentation are
  * made from this table. Source of names and defaults: lib/disk-image-create (compat).
  */
+import { FORMATS } from './formats.ts';
 
 export interface OptionRow {
   readonly key: OptionKey;
@@ -64,7 +65,7 @@ export const OPTIONS: readonly OptionRow[] = [
     key: 'types',
     short: '-t',
     value: 'TYPES',
-    help: 'comma list of qcow2, raw, tar, tgz, oci, docker, vmdk, vdi, vhdx (default: qcow2)',
+    help: `comma list of ${FORMATS.map(({ type }) => type).join(', ')} (default: qcow2)`,
   },
   { key: 'trace', short: '-x', repeats: true, help: 'trace what hooks run; twice for more' },
   { key: 'uncompressed', short: '-u', help: 'do not compress the qcow2 (faster, larger)' },

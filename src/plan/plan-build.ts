@@ -122,6 +122,7 @@ function planImage(read: Reader, cwd: string): ImagePlan {
     }
   }
   const options = read.text('qemuImgOptions', 'QEMU_IMG_OPTIONS');
+  const manifest = read.variable('ACI_MANIFEST');
   return {
     name: stripSuffix(read.text('output', 'IMAGE_NAME') ?? 'image', types),
     cwd,
@@ -131,6 +132,7 @@ function planImage(read: Reader, cwd: string): ImagePlan {
     ...(options === undefined ? {} : { qemuImgOptions: options }),
     overwrite: !['', '0'].includes(read.variable('OVERWRITE_OLD_IMAGE') ?? '0'),
     gzip: read.variable('DIB_GZIP_BIN') ?? 'gzip',
+    ...(manifest === undefined ? {} : { aciManifest: manifest }),
   };
 }
 

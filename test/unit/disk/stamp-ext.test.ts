@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, open, rm, stat, symlink, utimes, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { CRC32C_START, crc32c } from '../../../src/disk/crc32c.ts';
+import { CRC32C_START, crc32c } from '../../../src/cache/crc32c.ts';
 import { stampExt } from '../../../src/disk/stamp-ext.ts';
 
 const DATE = 1_700_000_000;

@@ -32,8 +32,8 @@ function image(over: Partial<ImagePlan>): ImagePlan {
   };
 }
 
-function convert(driver: string, over: Partial<ImagePlan> = {}): string {
-  return convertArgv(driver, { raw: 'r', to: 't' }, image(over)).slice(2, -2).join(' ');
+function convert(name: string, over: Partial<ImagePlan> = {}): string {
+  return convertArgv({ name }, { raw: 'r', to: 't' }, image(over)).slice(2, -2).join(' ');
 }
 
 test('convertArgv() compresses qcow2 with zstd unless told otherwise', () => {
