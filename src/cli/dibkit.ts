@@ -20,7 +20,10 @@ Doctor and plan take the options and variables of disk-image-create; see 'disk-i
 
 const VERBS = {
   diff: async (argv: readonly string[]) => (await import('./diff.ts')).diff(argv),
-  cache: async (argv: readonly string[]) => (await import('./cache.ts')).cacheCommand(argv),
+  cache: async (argv: readonly string[]) =>
+    (await import('./namespace-root.ts')).asNamespaceRoot(async () =>
+      (await import('./cache.ts')).cacheCommand(argv),
+    ),
   doctor: async (argv: readonly string[]) => (await import('./doctor.ts')).doctor(argv),
   fetch: async (argv: readonly string[]) => (await import('./fetch.ts')).fetchCommand(argv),
   extract: async (argv: readonly string[]) => (await import('./extract.ts')).extract(argv),

@@ -5,6 +5,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
+import { removeTree } from '../sandbox/remove-tree.ts';
 import { takeFlock } from './flock.ts';
 import type { LayerStore } from './store.ts';
 
@@ -59,7 +60,7 @@ export async function removeDead(
   context: Context,
 ): Promise<readonly string[]> {
   for (const directory of builds.dead) {
-    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(directory, context);
   }
   const locks = path.join(store.directory, '.locks');
   for (const name of await readdir(locks).catch(() => [])) {

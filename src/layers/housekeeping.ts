@@ -1,7 +1,8 @@
 /** Removing from the store what may be removed, and looking whether the rest is whole. */
-import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
+import { removeTree } from '../sandbox/remove-tree.ts';
 import { type Builds, lookAtBuilds, removeDead } from './builds.ts';
 import { chooseVictims, type PruneRule, type Removable } from './prune.ts';
 import { isKey } from './record.ts';
@@ -82,7 +83,7 @@ export async function pruneStore(
   }
   // Nobody can choose them any more: deleting may take its time. What is left of it is a dead build's.
   await lock[Symbol.asyncDispose]();
-  await rm(trash, { recursive: true, force: true, maxRetries: 3 });
+  await removeTree(trash, context);
   const gone = new Set(victims);
   return {
     removed: entries.filter(({ key }) => gone.has(key)),

@@ -108,7 +108,7 @@ async function openLayers(
   const request = chainRequest(build, hooks.paths, { build: layersDir, resumed });
   const chain = await LayerChain.open(request, context);
   if (chain === undefined) {
-    const text = `No overlay can be mounted on '${request.store.directory}': nothing is reused or kept, and the tree is a plain directory`;
+    const text = `No overlay can be mounted on '${request.store.directory}': nothing is reused or kept`;
     context.emit({ kind: 'message', level: 'warning', text });
     return undefined;
   }

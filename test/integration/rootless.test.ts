@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { asOrdinaryUser, FIRST_ID, USER, type UserOptions } from '../rig/ordinary-user.ts';
 import { openPhone } from '../rig/phone.ts';
-import { hook, openRig, type Rig, type Started } from '../rig/rig.ts';
+import { hook, openRig, type Result, type Rig, type Started } from '../rig/rig.ts';
 
 /** Owners, modes and device nodes: what is different for somebody who is not root. */
 const OWNERS = {
@@ -117,6 +117,34 @@ test("an ordinary user's image has the owners and modes that root's has", async 
   assert.ok(hers.tree.some((line) => /^drwx------ 33\/33 .*srv\/www\/$/.test(line)));
 });
 
+/** Files of hers on the host that are 33's in an image. */
+function filesOf33(directory: string): string {
+  const uid = String(FIRST_ID + 32);
+  return execFileSync('find', [directory, '-uid', uid], { encoding: 'utf8' });
+}
+
+test("an ordinary user's layers are reused, verified and removed", async () => {
+  await using rig = await openRig();
+  await rig.element('owners', OWNERS);
+  const user = await asOrdinaryUser(rig);
+  const build = (elements: readonly string[], gib: string): Promise<Result> =>
+    rig.run('disk-image-create', ['-n', '-t', 'tar', ...elements], {
+      ...user,
+      env: { ...user.env, DIB_CACHE_SIZE: gib },
+    });
+  const first = await build(['tiny', 'owners'], '20');
+  assert.equal(first.status, 0, first.stdout + first.stderr);
+  assert.match(filesOf33(rig.cache), /srv\/www/);
+  const verified = await rig.run('dibkit', ['cache', 'verify'], user);
+  assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+  const second = await build(['tiny', 'owners'], '20');
+  assert.match(second.stdout, /Reusing install\.d/);
+  // What a build uses stays; so another one, with no room for it.
+  const other = await build(['tiny'], '0');
+  assert.equal(other.status, 0, other.stdout + other.stderr);
+  assert.equal(filesOf33(rig.cache), '', 'what is over the budget is removed');
+});
+
 for (const victim of ['process', 'group'] as const) {
   test(`SIGKILL of the ${victim} leaves nothing of an ordinary user's build`, async () => {
     await using phone = await openPhone();
@@ -128,9 +156,7 @@ for (const victim of ['process', 'group'] as const) {
     const args = ['--no-tmpfs', ...ARGS, 'caller'];
     const started = rig.start('disk-image-create', args, user);
     await whileRunning(phone.next('install'), started);
-    const [build = ''] = (await readdir(rig.tmp)).filter((name) => name.startsWith('dib_build.'));
-    const www = execFileSync('find', [path.join(rig.tmp, build), '-uid', String(FIRST_ID + 32)]);
-    assert.match(www.toString(), /srv\/www/);
+    assert.match(filesOf33(rig.dir), /srv\/www/);
     process.kill(victim === 'group' ? -started.pid : started.pid, 'SIGKILL');
     assert.equal((await started.exit).signal, 'SIGKILL');
     await rig.assertNothingLeaked();

@@ -70,6 +70,9 @@ setcap cap_setgid+ep "$(command -v newgidmap)"
 drop="--bounding-set=-sys_admin,-mknod,-sys_ptrace,-net_admin,-sys_module,-dac_read_search"
 `;
 
+/** On the container's root, as everything is that no volume is for. */
+const CONTAINER_PLACES = { TMPDIR: '/var/tmp/build', DIB_IMAGE_CACHE: '/var/tmp/build/cache' };
+
 const LAUNCHER = `
 set -eu
 checkout=$1 work=$2 home=$3 user=$4 before=$5 container=$6 hidden=$7 node=$8
@@ -117,7 +120,7 @@ export async function asOrdinaryUser(rig: Rig, options: UserOptions = {}): Promi
       USER: USER.name,
       LOGNAME: USER.name,
       ELEMENTS_PATH: `${rig.elements}:${path.join(inside, 'test/rig/elements')}`,
-      ...(options.container === true ? { TMPDIR: '/var/tmp/build' } : {}),
+      ...(options.container === true ? CONTAINER_PLACES : {}),
     },
   };
 }
