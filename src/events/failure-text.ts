@@ -167,3 +167,15 @@ export function explainStatus(status: number): string {
 export function quoteWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
+
+/** The same on one line whatever is in the word, for bash and zsh, and people who copy it. */
+export function quoteForPaste(word: string): string {
+  return /\p{Cc}/u.test(word)
+    ? `$'${word.replaceAll(/[\\']/g, '\\$&').replaceAll(/\p{Cc}/gu, escapeControl)}'`
+    : quoteWord(word);
+}
+
+function escapeControl(character: string): string {
+  const short = { '\n': '\\n', '\t': '\\t', '\r': '\\r' }[character];
+  return short ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}

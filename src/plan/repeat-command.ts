@@ -1,5 +1,5 @@
 /** The command line that repeats a build, as a person can paste it. Pure. */
-import { quoteWord } from '../events/failure-text.ts';
+import { quoteForPaste } from '../events/failure-text.ts';
 
 /** Variables that change what is built, beside `DIB_*`. Source: dib contract, 2.2. */
 const MEANT = new Set(['ELEMENTS_PATH', 'FS_TYPE', 'IMAGE_TYPE', 'OVERWRITE_OLD_IMAGE', 'TMPDIR']);
@@ -16,7 +16,9 @@ export function repeatCommand(
     .filter((name) => MEANT.has(name) || /^DIB_\w+$/.test(name))
     .sort()
     .map((name) =>
-      SECRET.test(name) ? `${name}="$${name}"` : `${name}=${quoteWord(environment[name] ?? '')}`,
+      SECRET.test(name)
+        ? `${name}="$${name}"`
+        : `${name}=${quoteForPaste(environment[name] ?? '')}`,
     );
-  return [...variables, 'disk-image-create', ...argv.map(quoteWord)].join(' ');
+  return [...variables, 'disk-image-create', ...argv.map(quoteForPaste)].join(' ');
 }

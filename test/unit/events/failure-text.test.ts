@@ -4,6 +4,7 @@ import type { Failure } from '../../../src/events/failure.ts';
 import {
   explainStatus,
   type FailureContext,
+  quoteForPaste,
   quoteWord,
   renderFailure,
 } from '../../../src/events/failure-text.ts';
@@ -151,4 +152,9 @@ test('quoteWord() quotes only what a shell would change', () => {
   assert.equal(quoteWord('a/b-c.d=e:f'), 'a/b-c.d=e:f');
   assert.equal(quoteWord("it's $x"), "'it'\\''s $x'");
   assert.equal(quoteWord(''), "''");
+});
+
+test('quoteForPaste() keeps a word on one line', () => {
+  assert.equal(quoteForPaste("it's"), "'it'\\''s'");
+  assert.equal(quoteForPaste("a:deb 'x'\nb\\\u0007"), "$'a:deb \\'x\\'\\nb\\\\\\x07'");
 });
