@@ -28,7 +28,7 @@ export interface ByteWrite {
 export const BOOT_DIRECTORIES: readonly string[] = ['boot/grub/i386-pc', 'boot/grub2/i386-pc'];
 
 const SECTOR_BYTES = 512;
-const BOOT_CODE_BYTES = 440;
+export const BOOT_CODE_BYTES = 440;
 /** Where boot.img keeps the sector of core.img. */
 const KERNEL_SECTOR_OFFSET = 0x5c;
 /** A jump that skips the workaround for BIOSes that pass a wrong drive number. */

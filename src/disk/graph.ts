@@ -100,14 +100,14 @@ export function assertTreeMode(graph: DiskGraph): void {
   const [lvm] = graph.lvms;
   if (lvm !== undefined) {
     throw hostError(
-      `LVM needs device mode, which is not there yet: "${lvm.name}" in "${lvm.at.file}", line ${lvm.at.line ?? 0}`,
+      `LVM is not supported yet: "${lvm.name}" in "${lvm.at.file}", line ${lvm.at.line ?? 0}`,
       'Use a configuration without lvm, such as the element block-device-mbr',
     );
   }
   const device = graph.fileSystems.find((spec) => fileSystemType(spec.type)?.fill === 'device');
   if (device !== undefined) {
     throw hostError(
-      `File system type "${device.type}" needs device mode, which is not there yet: "${device.name}" in "${device.at.file}"`,
+      `File system type "${device.type}" is not supported yet: "${device.name}" in "${device.at.file}"`,
       'Use ext4, for example with FS_TYPE=ext4',
     );
   }

@@ -7,7 +7,13 @@ import type { Context } from '../events/event.ts';
 import { configError, Failed, hostError } from '../events/failure.ts';
 import { runTool } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
-import { BOOT_DIRECTORIES, type BootImages, type ByteWrite, bootCodeWrites } from './boot-code.ts';
+import {
+  BOOT_CODE_BYTES,
+  BOOT_DIRECTORIES,
+  type BootImages,
+  type ByteWrite,
+  bootCodeWrites,
+} from './boot-code.ts';
 import {
   mke2fsArgv,
   mkfsVfatArgv,
@@ -70,10 +76,28 @@ export async function writeDisk(
   return { bootCode: bootCode.writes.length > 0 };
 }
 
+/** Writes the tree's boot code to a disk that has none: another's tools may have installed theirs. */
+export async function writeBootCode(
+  plan: DiskPlan,
+  target: Pick<DiskTarget, 'tree' | 'files'>,
+): Promise<void> {
+  const { file, writes } = await planBootCode(plan, target);
+  const handle = await open(file, 'r');
+  const first = Buffer.alloc(BOOT_CODE_BYTES);
+  try {
+    await handle.read(first, 0, first.length, 0);
+  } finally {
+    await handle.close();
+  }
+  if (first.every((byte) => byte === 0)) {
+    await writeBytes(file, writes);
+  }
+}
+
 /** The boot code of the disk that holds the root file system; no writes when there is none. */
 async function planBootCode(
   plan: DiskPlan,
-  target: DiskTarget,
+  target: Pick<DiskTarget, 'tree' | 'files'>,
 ): Promise<{ file: string; writes: ByteWrite[] }> {
   const root = plan.fileSystems.find(({ mountPoint }) => mountPoint === '/');
   const image = plan.images.find(({ name }) => name === root?.image);
@@ -85,7 +109,7 @@ async function planBootCode(
   return { file: fileOf(image.name, target), writes };
 }
 
-function fileOf(image: string, target: DiskTarget): string {
+function fileOf(image: string, target: Pick<DiskTarget, 'files'>): string {
   const file = target.files.get(image);
   if (file === undefined) {
     throw new Error(`no file for image ${image}`);

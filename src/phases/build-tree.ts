@@ -36,12 +36,21 @@ export class BuildTree {
 
   /** Nothing runs in the tree and nothing is mounted in it: what comes next reads it as it is. */
   async close(context: Context): Promise<void> {
-    const { targetRoot } = this.paths;
+    await this.stop(context);
+    // Of a file system that a hook has mounted there; only ever empty.
+    await rmdir(path.join(this.paths.targetRoot, 'lost+found')).catch(() => {});
+  }
+
+  /** The same, and nothing in the tree is touched. */
+  async stop(context: Context): Promise<void> {
     killStragglers(this.#outerNamespace);
     this.layers?.chain.forgetBinds();
-    await unmountBelow(targetRoot, context);
-    // Of a file system that a hook has mounted there; only ever empty.
-    await rmdir(path.join(targetRoot, 'lost+found')).catch(() => {});
+    await unmountBelow(this.paths.targetRoot, context);
+  }
+
+  /** The same place, when something else than the layers is mounted there. */
+  withoutLayers(): BuildTree {
+    return new BuildTree(this.paths, undefined, this.#outerNamespace);
   }
 
   /** KiB of the tree: as measured once, where nothing has been changed since. */

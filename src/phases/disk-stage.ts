@@ -106,33 +106,42 @@ export async function writeFstab(plan: DiskPlan, targetRoot: string): Promise<vo
   await writeFile(path.join(etc, 'fstab'), plan.fstab, { mode: 0o644 });
 }
 
-/** Writes the disk from the tree; returns the file of the disk `image0`, or of the only one. */
-export async function writeDiskFile(
+export interface DiskWork {
+  readonly directory: string;
+  readonly sourceDateEpoch: number;
+  readonly context: Context;
+}
+
+export interface DiskFiles {
+  /** By the names of disks in the configuration. */
+  readonly byName: ReadonlyMap<string, string>;
+  /** The disk `image0`, or the only one. */
+  readonly main: string;
+}
+
+/** Writes the disks from the tree. */
+export async function writeDiskFiles(
   stage: DiskStage,
   plan: DiskPlan,
-  work: {
-    readonly directory: string;
-    readonly sourceDateEpoch: number;
-    readonly context: Context;
-  },
-): Promise<string> {
-  const files = new Map(
+  work: DiskWork,
+): Promise<DiskFiles> {
+  const byName = new Map(
     plan.images.map((image) => [image.name, path.join(work.directory, `${image.name}.raw`)]),
   );
   await writeDisk(
     plan,
     {
       tree: stage.paths.targetRoot,
-      files,
+      files: byName,
       workDir: stage.paths.imageDir,
       sourceDateEpoch: work.sourceDateEpoch,
     },
     work.context,
   );
   const [first] = plan.images;
-  const file = files.get('image0') ?? files.get(first?.name ?? '');
-  if (file === undefined) {
+  const main = byName.get('image0') ?? byName.get(first?.name ?? '');
+  if (main === undefined) {
     throw new Error('A disk plan without an image');
   }
-  return file;
+  return { byName, main };
 }

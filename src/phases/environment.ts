@@ -28,6 +28,8 @@ export interface DiskVariables {
   readonly paramsFile: string;
   /** Known when the root phases are done. */
   readonly settled?: SettledDisk;
+  /** In device mode, when the root phases are done: by the names of disks and partitions. */
+  readonly devices?: ReadonlyMap<string, string>;
 }
 
 /** What depends on the tree, or on what it was made from. */
@@ -148,11 +150,22 @@ function engineVariables(request: EnvironmentRequest, phase: Phase): Environment
     DIB_ROOT_FSTYPE: disk.rootFsType,
     DIB_BOOT_LABEL: disk.bootLabel,
     DIB_MOUNTPOINTS: disk.mountPoints.join('|'),
-    DIB_DISK_MODE: 'tree',
+    DIB_DISK_MODE: disk.devices === undefined ? 'tree' : 'device',
+    ...deviceVariables(disk.devices),
     DIB_FAILURE_FILE: failureNote(paths, phase).seenByHooks,
     ...(phase.targetRoot ? { TARGET_ROOT: paths.targetRoot } : {}),
     ...settledVariables(disk, phase),
   };
+}
+
+/** The second is text for bash to make an array of (compat). Source: dib contract, 2.1. */
+function deviceVariables(devices: DiskVariables['devices']): Environment {
+  if (devices === undefined) {
+    return {};
+  }
+  const all = [...devices].map(([name, device]) => `[${name}]=${device}`);
+  const main = devices.get('image0') ?? [...devices.values()][0] ?? '';
+  return { IMAGE_BLOCK_DEVICE: main, IMAGE_BLOCK_DEVICES: all.join(' ') };
 }
 
 /** The unit of the size changes to KiB once it is known (compat). */

@@ -13,6 +13,7 @@ import type { Explained } from '../layers/explain.ts';
 import { listEntries } from '../run-parts/list.ts';
 import { selectHooks } from '../run-parts/select.ts';
 import { chainRequest, knownSize, layerSetup } from './build-tree.ts';
+import { diskModeOf } from './disk-mode.ts';
 import { type DiskStage, openDiskStage } from './disk-stage.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
 import { openSourceDate } from './image-identity.ts';
@@ -71,7 +72,11 @@ class Explainer {
       await this.#rest(undefined, 'the size of the tree has not been measured yet');
       return this.#found;
     }
-    const settled = await settle(stage, tree, usedKiB);
+    if ((await diskModeOf(build.plan, tree)).kind === 'device') {
+      await this.#rest(undefined, 'hooks work on the disk itself');
+      return this.#found;
+    }
+    const settled = await settle(stage, tree, { usedKiB, device: false });
     const { disk } = settled;
     const engine: Record<string, string> =
       disk === undefined ? {} : { [FSTAB_INPUT]: digestOf(disk.fstab) };

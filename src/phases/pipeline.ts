@@ -19,12 +19,14 @@ import { writeOutputs } from '../output/write-outputs.ts';
 import type { Terminal } from './break-shell.ts';
 import { type BuildTree, openBuildTree, openPaths } from './build-tree.ts';
 import { containerImageOf, loadContainer, wantsContainer } from './container-stage.ts';
+import { attachBuildDisk } from './device-stage.ts';
+import { type DiskMode, diskModeOf } from './disk-mode.ts';
 import {
   type DiskStage,
   measureDisk,
   openDiskStage,
   reportUsage,
-  writeDiskFile,
+  writeDiskFiles,
   writeFstab,
 } from './disk-stage.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
@@ -54,7 +56,8 @@ export async function runBuild(order: EngineOrder, engine: Engine): Promise<void
   await openSourceDate(build.plan, paths.hooksDir);
   const variables = await openDiskStage(stage);
   const tree = await openBuildTree(order, { tree: hooks, paths }, context);
-  const run: Run = { order, engine, hooks, tree };
+  const mode = await diskModeOf(build.plan, hooks);
+  const run: Run = { order, engine, hooks, tree, mode };
 
   await remembering(run, () => buildTree(run, { stage, variables }));
 }
@@ -71,12 +74,40 @@ async function buildTree(
   await tree.close(context);
 
   const usedKiB = await usedBy(run, stage);
-  const { identity, disk, variables: settled } = await settle(stage, run.hooks, usedKiB);
-  await runPhases(run, { stage: 'disk', disk: { ...variables, settled }, fstab: disk });
-  await tree.mount(context);
-  await tree.close(context);
-  await writeImages(run, { stage, disk, identity });
+  const device = run.mode.kind === 'device';
+  const settled = await settle(stage, run.hooks, { usedKiB, device });
+  const image = { stage, disk: settled.disk, identity: settled.identity };
+  const disk = { ...variables, settled: settled.variables };
+  if (device && image.disk !== undefined) {
+    await finishOnDevice(run, { ...image, disk: image.disk }, disk);
+  } else {
+    await runPhases(run, { stage: 'disk', disk, fstab: image.disk });
+    await tree.mount(context);
+    await tree.close(context);
+    await writeImages(run, image, await writeRawDisk(run, image));
+  }
   await loadContainer(build, context);
+}
+
+/** The disk's phases and the images where hooks work on the disk itself. Nothing of it is kept. */
+async function finishOnDevice(
+  run: Run,
+  image: Image & { readonly disk: DiskPlan },
+  variables: DiskVariables,
+): Promise<void> {
+  const { context } = run.engine;
+  const { stage, disk, identity } = image;
+  run.tree.layers?.chain.breakOff('hooks work on the disk itself');
+  await run.tree.mount(context);
+  await writeFstab(disk, run.tree.paths.targetRoot);
+  const work = { ...(await diskWork(run, identity)), context };
+  await using attached = await attachBuildDisk(stage, disk, work);
+  const { devices } = attached;
+  const onDisk = { ...run, tree: run.tree.withoutLayers() };
+  await runPhases(onDisk, { stage: 'disk', disk: { ...variables, devices }, fstab: undefined });
+  await run.tree.stop(context);
+  await attached.settle(context);
+  await writeImages(run, image, attached.files.main);
 }
 
 /** Notes how far a build got that fails, for `--resume`. */
@@ -100,6 +131,7 @@ interface Run {
   readonly engine: Engine;
   readonly hooks: HookTree;
   readonly tree: BuildTree;
+  readonly mode: DiskMode;
 }
 
 async function putHooks(tree: HookTree, paths: BuildPaths, context: Context): Promise<void> {
@@ -181,26 +213,47 @@ interface Image {
   readonly identity: ImageIdentity;
 }
 
-async function writeImages(run: Run, { stage, disk, identity }: Image): Promise<void> {
+/** Where disks are written: a raw image is moved into place, others are made from memory. */
+async function diskWork(
+  run: Run,
+  identity: ImageIdentity,
+): Promise<{ readonly directory: string; readonly sourceDateEpoch: number }> {
+  const { staging, build } = run.order;
+  const directory = build.plan.image.types.includes('raw')
+    ? staging
+    : path.join(run.tree.paths.imageDir, 'disk');
+  await mkdir(directory, { recursive: true });
+  return { directory, sourceDateEpoch: identity.sourceDate };
+}
+
+async function writeRawDisk(
+  run: Run,
+  { stage, disk, identity }: Image,
+): Promise<string | undefined> {
+  if (disk === undefined) {
+    return undefined;
+  }
+  const { context } = run.engine;
+  const work = { ...(await diskWork(run, identity)), context };
+  return await inStep(
+    { step: 'disk', detail: 'Writing the disk from the tree' },
+    context,
+    async () => {
+      const { main } = await writeDiskFiles(stage, disk, work);
+      return main;
+    },
+  );
+}
+
+async function writeImages(
+  run: Run,
+  { disk, identity }: Image,
+  rawDisk: string | undefined,
+): Promise<void> {
   const { build } = run.order;
   const { plan } = build;
   const { context } = run.engine;
   const { staging } = run.order;
-  // A raw image is moved into place, so it is made where it will be; others are made from memory.
-  const directory = plan.image.types.includes('raw')
-    ? staging
-    : path.join(run.tree.paths.imageDir, 'disk');
-  await mkdir(directory, { recursive: true });
-  const rawDisk =
-    disk === undefined
-      ? undefined
-      : await inStep({ step: 'disk', detail: 'Writing the disk from the tree' }, context, () =>
-          writeDiskFile(stage, disk, {
-            directory,
-            sourceDateEpoch: identity.sourceDate,
-            context,
-          }),
-        );
   const tree = {
     directory: run.tree.paths.targetRoot,
     hasDisk: disk !== undefined,

@@ -26,6 +26,7 @@ import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
 import type { Privilege } from '../sandbox/namespace.ts';
 import { assertNamespace } from '../sandbox/user-namespace.ts';
 import { resolveBreakPoints } from './break-names.ts';
+import { diskModeOf } from './disk-mode.ts';
 import { plannedHooks } from './planned-hooks.ts';
 import {
   assertNothingMissing,
@@ -89,15 +90,15 @@ export async function prepareBuild(
   });
   const container = await readContainerSettings(elements, plan.environment);
   const graph = graphOf({ plan, diskConfig }, emit);
-  if (writesDisk(plan, elements)) {
+  const device = await assertDevicePossible({ plan, elements, tree }, options.privilege);
+  if (device || writesDisk(plan, elements)) {
     assertTreeMode(graph);
     // Partitions that do not fit are refused now where the size is known now.
     fixedLayout({ plan, elements, diskConfig, container }, graph);
   }
   const requirements = await requirementsOf(
     { plan, elements, diskConfig, container },
-    graph,
-    options.privilege,
+    { graph, device, privilege: options.privilege },
   );
   const missing = await missingRequirements(requirements, toolPath(plan.environment.PATH));
   return {
@@ -187,13 +188,32 @@ export function fixedLayout(build: PreparedBuild, graph: DiskGraph): DiskPlan | 
   });
 }
 
+/** Whether hooks get a block device. @throws Failed `host` when they need one and cannot. */
+async function assertDevicePossible(
+  build: Pick<PreparedBuild, 'plan' | 'elements'> & { readonly tree: HookTree },
+  privilege: Privilege,
+): Promise<boolean> {
+  const mode = await diskModeOf(build.plan, build.tree);
+  if (mode.kind === 'device' && privilege === 'user-namespace') {
+    const who = mode.hook === undefined ? 'DIB_DISK_MODE' : `The hook '${mode.hook.path}'`;
+    throw hostError(
+      `${who} needs a block device, which an ordinary user cannot have`,
+      'Build as root, or choose elements that do not work on a block device',
+    );
+  }
+  return mode.kind === 'device';
+}
+
 async function requirementsOf(
   { plan, elements }: PreparedBuild,
-  graph: DiskGraph,
-  privilege: Privilege,
+  {
+    graph,
+    device,
+    privilege,
+  }: { readonly graph: DiskGraph; readonly device: boolean; readonly privilege: Privilege },
 ): Promise<readonly Requirement[]> {
-  const disk = writesDisk(plan, elements);
-  const types = disk ? plan.image.types : treeTypes(plan);
+  const disk = device || writesDisk(plan, elements);
+  const types = writesDisk(plan, elements) ? plan.image.types : treeTypes(plan);
   const fsTypes = disk ? graph.fileSystems.map((spec) => spec.type) : [];
   return [
     ...engineRequirements({
@@ -201,6 +221,7 @@ async function requirementsOf(
       disk,
       fsTypes,
       privilege,
+      device,
       shells: plan.breaks.points.length > 0 && plan.breaks.command === undefined,
       ...(plan.container.compression === undefined
         ? {}

@@ -27,6 +27,8 @@ export interface Needs {
   /** Of layers of container images, where the user chose. */
   readonly compression?: Compression;
   readonly privilege: Privilege;
+  /** Whether hooks work on a block device. */
+  readonly device?: boolean;
   /** Whether there are break points with a shell. */
   readonly shells?: boolean;
 }
@@ -128,6 +130,12 @@ const ROWS: readonly Row[] = [
     packages: { debian: 'fdisk', redhat: 'util-linux', suse: 'util-linux' },
     why: 'to write partition tables',
     when: (needs) => needs.disk,
+  },
+  {
+    tools: ['losetup'],
+    packages: { debian: 'mount', redhat: 'util-linux', suse: 'util-linux' },
+    why: 'to give hooks a block device',
+    when: (needs) => needs.device === true,
   },
   {
     tools: ['mke2fs'],

@@ -16,14 +16,19 @@ export interface Settled {
 }
 
 /** @throws Failed `config` where the tree does not fit. */
-export async function settle(stage: DiskStage, hooks: HookTree, usedKiB: number): Promise<Settled> {
+export async function settle(
+  stage: DiskStage,
+  hooks: HookTree,
+  { usedKiB, device }: { readonly usedKiB: number; readonly device: boolean },
+): Promise<Settled> {
   const { build, graph, paths } = stage;
   const size = sizeForTree(stage, usedKiB);
   const identity = await identityOf(build, hooks, paths);
-  // `-t tar` of a tree needs no disk that it fits on.
-  const disk = writesDisk(build.plan, build.elements)
-    ? layOutDisk(stage, size, identity.identifiers)
-    : undefined;
+  // `-t tar` of a tree needs no disk that it fits on, unless hooks do.
+  const disk =
+    device || writesDisk(build.plan, build.elements)
+      ? layOutDisk(stage, size, identity.identifiers)
+      : undefined;
   const uuids = diskUuids(graph, identity.identifiers);
   return { identity, disk, variables: { imageSizeKiB: size.sizeKiB, ...uuids } };
 }

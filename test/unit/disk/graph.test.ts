@@ -85,12 +85,12 @@ test('buildGraph() refuses what does not go together', () => {
 test('assertTreeMode() names what needs a block device', () => {
   const lvm = failureFrom(() => assertTreeMode(graphOf(LVM)));
   assert.equal(lvm.kind, 'host');
-  assert.match(lvm.message, /LVM needs device mode/);
+  assert.match(lvm.message, /LVM is not supported yet/);
   const xfs = failureFrom(() =>
     assertTreeMode(graphOf(WHOLE.replace('name: mkfs', 'type: xfs\n      name: mkfs'))),
   );
   assert.equal(xfs.kind, 'host');
-  assert.match(xfs.message, /"xfs" needs device mode/);
+  assert.match(xfs.message, /"xfs" is not supported yet/);
   assertTreeMode(graphOf(SEPARATE));
 });
 
