@@ -10,6 +10,7 @@ import { appendFile, cp, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { digestOf } from './digest.ts';
+import type { TreeLayers } from './finished.ts';
 import { takeFlock } from './flock.ts';
 import { type Lookup, type LookupRequest, type LookupRules, lookUp } from './lookup.ts';
 import type { PhaseInputs } from './match.ts';
@@ -84,6 +85,18 @@ export class LayerChain {
   /** Directories of the layers, from the lowest up. */
   get directories(): readonly string[] {
     return this.#layers.map(({ directory }) => directory);
+  }
+
+  /** The tree in its parts, those that were not kept included. */
+  get parts(): TreeLayers {
+    const { upper } = this.#stack;
+    return {
+      layers: this.#layers.map(({ directory, record }) => ({
+        directory: path.join(directory, 'tree'),
+        phase: record.phase,
+      })),
+      ...(upper === undefined ? {} : { top: upper }),
+    };
   }
 
   get top(): StoredLayer | undefined {

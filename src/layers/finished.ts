@@ -6,10 +6,15 @@
  * changes are that were not kept as a layer.
  */
 export interface TreeLayers {
-  /** Absolute, lowest first; each belongs to the layer store and must not be changed. */
-  readonly directories: readonly string[];
+  /** Lowest first; each belongs to the layer store and must not be changed. */
+  readonly layers: readonly TreeLayer[];
   /** What was changed on top of them, when something was. Also an upper. */
   readonly top?: string;
-  /** Where `opaque` and whiteout attributes are: `trusted.overlay.` or, without root, `user.overlay.`. */
-  readonly attributes: 'trusted' | 'user';
+}
+
+export interface TreeLayer {
+  /** Absolute: an upper. */
+  readonly directory: string;
+  /** Whose hooks made it; a phase may have several. */
+  readonly phase: string;
 }

@@ -56,6 +56,11 @@ export class TreeStack {
     return this.#mounted !== undefined;
   }
 
+  /** Where changes go, while the tree is mounted. */
+  get upper(): string | undefined {
+    return this.#mounted === undefined ? undefined : path.join(this.#mounted, 'tree');
+  }
+
   /** Whether the kernel lets us do this here. */
   async probe(context: Context): Promise<boolean> {
     const { build } = this.#place;

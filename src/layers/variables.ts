@@ -91,6 +91,8 @@ const NAMED_PREFIXES = [
   'ACTIONS_',
   'CI_',
   'DBUS_',
+  'DIB_CONTAINER_',
+  'DOCKER_',
   'GITHUB_',
   'GITLAB_',
   'NODE_',

@@ -9,7 +9,6 @@ import { LayerStore } from '../layers/store.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { mount, unmountBelow } from '../sandbox/mounts.ts';
 import { killStragglers } from '../sandbox/stragglers.ts';
-import { inUserNamespace } from '../sandbox/user-namespace.ts';
 import { mountThrowawayTree, openWorkTree } from '../sandbox/work-tree.ts';
 import type { BuildPaths } from './environment.ts';
 import { readBuildInputs } from './phase-inputs.ts';
@@ -71,12 +70,9 @@ export class BuildTree {
     return measured;
   }
 
-  /** The layers of the tree one by one; undefined where it has none, or is more than they are. */
+  /** The tree in its parts, while it is mounted; undefined where it is a plain directory. */
   layersOfTree(): TreeLayers | undefined {
-    const chain = this.layers?.chain;
-    return chain === undefined || chain.broken !== undefined
-      ? undefined
-      : { directories: chain.directories, attributes: inUserNamespace() ? 'user' : 'trusted' };
+    return this.layers?.chain.parts;
   }
 }
 

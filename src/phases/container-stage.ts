@@ -1,7 +1,9 @@
 /** The container image of a build: what is in it, and where it goes beside its file. */
+import { readdir } from 'node:fs/promises';
 import type { Context } from '../events/event.ts';
 import { inStep } from '../events/step.ts';
-import type { ContainerImage } from '../output/container-image.ts';
+import type { TreeLayers } from '../layers/finished.ts';
+import type { ContainerImage, LayerSource } from '../output/container-image.ts';
 import { loadIntoDocker } from '../output/docker-load.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { platformOf } from '../plan/container-platform.ts';
@@ -20,11 +22,23 @@ export function containerSettings(build: PreparedBuild): ContainerSettings {
   return mergeSettings(build.container, build.plan.container.settings);
 }
 
-/** The image of the finished tree, in one layer. */
-export function containerImageOf(
+/** The finished tree that the image is made of. */
+export interface ContainerTree {
+  readonly directory: string;
+  /** Undefined where the tree was not built on layers. */
+  readonly parts: TreeLayers | undefined;
+  readonly hasDisk: boolean;
+  readonly epoch: number;
+}
+
+/** What whoever starts a container brings along; in lower layers it would be the builder's. */
+const RUNTIMES_OWN = ['./dev/*', './etc/resolv.conf', './etc/resolv.conf.ORIG'];
+
+/** The image of the finished tree. Our fstab is the disk's. */
+export async function containerImageOf(
   build: PreparedBuild,
-  tree: { readonly directory: string; readonly hasDisk: boolean; readonly epoch: number },
-): ContainerImage {
+  tree: ContainerTree,
+): Promise<ContainerImage> {
   const { plan } = build;
   const { name, compression } = plan.container;
   return {
@@ -33,15 +47,32 @@ export function containerImageOf(
     platform: platformOf(plan.arch),
     ...(compression === undefined ? {} : { compression }),
     epoch: tree.epoch,
-    layers: [
-      {
-        directory: tree.directory,
-        createdBy: `disk-image-create ${plan.requested.join(' ')}`,
-      },
-    ],
-    // Whoever starts the container fills /dev, and mounts what it needs: our fstab is the disk's.
-    leaveOut: ['./dev/*', ...(tree.hasDisk ? ['./etc/fstab'] : [])],
+    layers: await layersOf(plan, tree),
+    leaveOut: [...RUNTIMES_OWN, ...(tree.hasDisk ? ['./etc/fstab'] : [])],
   };
+}
+
+/** The layers of the build that have anything in them, else the whole tree as the only one. */
+async function layersOf(plan: BuildPlan, tree: ContainerTree): Promise<readonly LayerSource[]> {
+  const whole = {
+    directory: tree.directory,
+    createdBy: `disk-image-create ${plan.requested.join(' ')}`,
+  };
+  if (plan.container.squash || tree.parts === undefined) {
+    return [whole];
+  }
+  const { layers, top } = tree.parts;
+  const parts = [
+    ...layers.map(({ directory, phase }) => ({ directory, createdBy: `${phase}.d` })),
+    ...(top === undefined ? [] : [{ directory: top, createdBy: 'what was not kept as a layer' }]),
+  ];
+  const filled: LayerSource[] = [];
+  for (const part of parts) {
+    if ((await readdir(part.directory)).length > 0) {
+      filled.push(part);
+    }
+  }
+  return filled.length === 0 ? [whole] : filled;
 }
 
 /** `--docker-target`: gives the published archive to a Docker that runs. */

@@ -258,6 +258,7 @@ async function writeImages(
     directory: run.tree.paths.targetRoot,
     hasDisk: disk !== undefined,
     epoch: identity.sourceDate,
+    parts: run.tree.layersOfTree(),
   };
   await writeOutputs(
     {
@@ -267,7 +268,7 @@ async function writeImages(
       mode: 0o666 & ~run.order.umask,
       ...identity,
       ...(rawDisk === undefined ? {} : { rawDisk }),
-      ...(wantsContainer(plan) ? { container: containerImageOf(build, tree) } : {}),
+      ...(wantsContainer(plan) ? { container: await containerImageOf(build, tree) } : {}),
     },
     context,
   );

@@ -13,6 +13,8 @@ export interface ContainerPlan {
   readonly name: Reference;
   /** Whether the image is handed to a Docker that runs: the user gave the name. */
   readonly load: boolean;
+  /** One layer, however many the build had. */
+  readonly squash: boolean;
   /** Of layers; undefined: what suits the format. */
   readonly compression?: Compression;
   /** From variables; they win over what elements say. */
@@ -45,9 +47,19 @@ export function planContainer(
   return {
     name: name ?? referenceFromName(imageName),
     load: target !== undefined,
+    squash: wantsOneLayer(variables),
     ...(isCompression(compression) ? { compression } : {}),
     settings,
   };
+}
+
+/**
+ * Where a build cuts its layers depends on how long hooks take. Who gives the date wants the same bytes every
+ * time, so that there is one layer then, unless asked for otherwise.
+ */
+function wantsOneLayer(variables: Readonly<Record<string, string>>): boolean {
+  const squash = variables.DIB_CONTAINER_SQUASH ?? '';
+  return squash === '' ? (variables.SOURCE_DATE_EPOCH ?? '') !== '' : squash !== '0';
 }
 
 function isCompression(text: string): text is Compression {

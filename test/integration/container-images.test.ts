@@ -64,9 +64,9 @@ function out(name: string): string {
   return path.join(rig.out, name);
 }
 
-function output(argv: readonly [string, ...string[]]): string {
+function output(argv: readonly [string, ...string[]], cwd = rig.out): string {
   const [file, ...args] = argv;
-  const result = spawnSync(file, args, { cwd: rig.out, encoding: 'utf8', maxBuffer: 1 << 26 });
+  const result = spawnSync(file, args, { cwd, encoding: 'utf8', maxBuffer: 1 << 26 });
   assert.equal(result.status, 0, `${argv.join(' ')}: ${result.stderr}`);
   return result.stdout;
 }
@@ -115,19 +115,69 @@ test('Docker loads the archive, runs it as the elements say, and shows what they
   );
 });
 
-test('what a later phase removes or replaces is not in the image', async () => {
-  assertDone(await build(['-t', 'docker', '-o', 'churn', 'tiny', 'churn']));
-  docker.run(['load', '--input', out('churn.docker')]);
-  const list =
-    'cd /data && for f in * */*; do [ ! -f $f ] || echo $f: $(cat $f); done; ls -A emptied';
-  const run = ['run', '--rm', '--network', 'none', 'churn', '/bin/sh', '-c', list];
-  assert.deepEqual(docker.run(run).split('\n'), [
-    'dir: file',
-    'kept: old',
-    'last: last',
-    'replaced/new: new',
-    '',
-  ]);
+/** What `docker history` says of an image, lowest layer first. */
+function historyOf(image: string): readonly string[] {
+  const { history } = JSON.parse(output(['skopeo', 'inspect', '--config', image]));
+  return history.map((layer: { created_by: string }) => layer.created_by);
+}
+
+const CHURN = [
+  // With and without layers of the build, and with some that the build could not keep.
+  { env: {}, layers: ['root.d', 'extra-data.d', 'install.d', 'finalise.d', 'cleanup.d'] },
+  { env: { DIB_NO_LAYERS: '1' }, layers: ['disk-image-create tiny churn'] },
+  {
+    env: { break: 'after-install', break_cmd: 'true' },
+    layers: ['root.d', 'extra-data.d', 'what was not kept as a layer'],
+  },
+  { env: { SOURCE_DATE_EPOCH: '1700000000' }, layers: ['disk-image-create tiny churn'] },
+] as const;
+
+test('what a later phase removes or replaces is not in the image, in however many layers', async () => {
+  for (const { env, layers } of CHURN) {
+    assertDone(
+      await build(['-t', 'docker,oci', '-o', 'churn', 'tiny', 'churn'], {
+        ...env,
+        OVERWRITE_OLD_IMAGE: '1',
+      }),
+    );
+    // Where hooks took long, a phase has several.
+    const phases = [...new Set(historyOf('oci-archive:churn.oci'))];
+    assert.deepEqual(phases, layers);
+    docker.run(['load', '--input', out('churn.docker')]);
+    const script = `cd /data && for f in * */*; do [ ! -f $f ] || echo $f: $(cat $f); done
+      ls -A emptied; [ ! -s /etc/resolv.conf.ORIG ]`;
+    const run = ['run', '--rm', '--network', 'none', 'churn', '/bin/sh', '-c', script];
+    assert.deepEqual(
+      docker.run(run).split('\n'),
+      ['dir: file', 'kept: old', 'last: last', 'replaced/new: new', ''],
+      layers.join(', '),
+    );
+  }
+});
+
+test('umoci finds in the layers what the whole tree has', async () => {
+  const listings: string[] = [];
+  for (const [name, squash] of [
+    ['layered', '0'],
+    ['whole', '1'],
+  ] as const) {
+    assertDone(
+      await build(['-t', 'oci', '-o', name, 'tiny', 'churn', 'app'], {
+        DIB_CONTAINER_SQUASH: squash,
+      }),
+    );
+    output(['skopeo', 'copy', '--quiet', `oci-archive:${name}.oci`, `oci:compared:${name}`]);
+    output(['umoci', 'unpack', '--image', `compared:${name}`, `bundle-${name}`]);
+    const list = ['find', '.', '-printf', '%P %y %m %U:%G %l\\n'] as const;
+    listings.push(
+      output(list, out(`bundle-${name}/rootfs`))
+        .split('\n')
+        .sort()
+        .join('\n'),
+    );
+  }
+  assert.ok(historyOf('oci-archive:layered.oci').length > 1);
+  assert.equal(listings[0], listings[1]);
 });
 
 test('skopeo and umoci read both formats, and find the same image in them', async () => {
