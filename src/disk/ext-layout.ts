@@ -4,6 +4,7 @@
  * Source of offsets: Linux, Documentation/filesystems/ext4/{super,group_descr,inodes}.rst.
  */
 import { CRC32C_START, crc32c } from '../cache/crc32c.ts';
+import { sortAttributes } from './ext-xattrs.ts';
 
 const MAGIC = 0xef53;
 const INCOMPAT_META_BG = 0x10;
@@ -86,7 +87,7 @@ export function inodeTables(layout: ExtLayout, descriptors: Buffer): InodeTable[
 }
 
 /**
- * Writes the times of the inode `number`: of the last access and change `date`, of the content that at
+ * Writes the times of the inode `number`, and its attributes in one order: of the last access and change `date`, of the content that at
  * the latest. An inode that is not in use stays as it is, and the answer is false.
  */
 export function stampInode(inode: Buffer, number: number, stamp: Stamp): boolean {
@@ -102,6 +103,7 @@ export function stampInode(inode: Buffer, number: number, stamp: Stamp): boolean
   if (readTime(inode, modified) > date) {
     writeTime(inode, modified, date);
   }
+  sortAttributes(inode, extraBytes);
   if (layout.checksumSeed !== undefined) {
     writeChecksum(inode, { number, seed: layout.checksumSeed, extraBytes });
   }

@@ -106,8 +106,9 @@ async function readDisk(file: string, host: ContentsHost): Promise<Contents> {
       sha256,
     });
     for (const [name, entry] of await filesOf(raw, partition, host)) {
-      // debugfs leaves the time at which it wrote on links.
-      const known = entry.type === 'link' ? { ...entry, mtime: 0 } : entry;
+      // debugfs leaves the time at which it wrote on links, mcopy on the top directory.
+      const isDated = entry.type !== 'link' && name !== '/';
+      const known = isDated ? entry : { ...entry, mtime: 0 };
       entries.set(`${partition.name}:${name}`, known);
     }
   }

@@ -43,7 +43,7 @@ for name in $order; do
 done
 ln many/a many/z-twin
 touch -d @1600000000 many/b
-for name in $order; do
+for name in \${order%% *} \${order##* }; do
     setfattr -n "user.$name" -v "$name" many/c
 done
 dd if=/dev/zero of=many/hole bs=1 count=0 seek=40M status=none

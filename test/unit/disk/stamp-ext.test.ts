@@ -1,7 +1,17 @@
 /** Times in ext file systems as mke2fs makes them, read back by e2fsprogs. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, open, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -80,6 +90,42 @@ test('stampExt() writes dates that need more than 32 bits', async () => {
   await stampExt(image, 0, date);
   assert.equal(times(image, '/dir').atime, date);
   assert.equal(spawnSync('e2fsck', ['-f', '-n', image]).status, 0);
+});
+
+test('stampExt() leaves extended attributes in one order, with their values', async () => {
+  const images = await Promise.all(
+    ['abc', 'cab'].map(async (order) => {
+      const top = path.join(work, `attributes-${order}`);
+      await mkdir(top);
+      await writeFile(path.join(top, 'file'), 'x\n');
+      await utimes(path.join(top, 'file'), DATE, DATE);
+      for (const name of order) {
+        const value = name === 'b' ? '' : name.repeat(7);
+        execFileSync('setfattr', ['-n', `user.${name}`, '-v', value, path.join(top, 'file')]);
+      }
+      const image = path.join(work, `${order}.img`);
+      execFileSync(
+        'mke2fs',
+        [
+          ...['-q', '-F', '-t', 'ext4', '-O', 'metadata_csum', '-I', '256', '-b', '4096'],
+          ...['-U', '00000000-0000-0000-0000-000000000001'],
+          ...['-E', 'hash_seed=00000000-0000-0000-0000-000000000002,root_owner=0:0'],
+          ...['-d', top, image, '24M'],
+        ],
+        { env: { ...process.env, E2FSPROGS_FAKE_TIME: String(DATE) } },
+      );
+      await stampExt(image, 0, DATE);
+      return image;
+    }),
+  );
+  const [one, other] = await Promise.all(images.map((image) => readFile(image)));
+  assert.ok(one?.equals(other ?? Buffer.alloc(0)));
+  assert.equal(spawnSync('e2fsck', ['-f', '-n', String(images[0])]).status, 0);
+  const listed = execFileSync('debugfs', ['-R', 'ea_list /file', String(images[0])], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  assert.match(listed, /user\.a \(7\) = "aaaaaaa"\s+user\.b \(0\).*\s+user\.c \(7\) = "ccccccc"/);
 });
 
 test('stampExt() refuses what is no ext file system', async () => {
