@@ -53,6 +53,9 @@ export interface AgeRule {
 /** What `fingerprint.d` says of an input that it was told not to look at: whatever was used will do. */
 export const OFFLINE = 'offline';
 
+/** What it says of an input that could not be asked: nothing that was made from it fits. */
+export const UNKNOWN = 'unknown';
+
 /** What was used by a phase that has read these files. */
 export function usedInputs(
   now: PhaseInputs,
@@ -96,6 +99,7 @@ export function changesSince(
     ...mapChanges('variable', inputs.environment, variables),
     ...mapChanges('element-file', inputs.elementFiles, elementFiles),
     ...mapChanges('external', inputs.external, withOffline(now.external, inputs.external)),
+    ...unknown(now.external, inputs.external),
     ...mapChanges('engine', inputs.engine, now.engine),
     ...ageChanges(record, age),
   ];
@@ -185,6 +189,16 @@ function withOffline(
       value === OFFLINE ? (before[name] ?? value) : value,
     ]),
   );
+}
+
+/** Those that are known to be others are told already. */
+function unknown(
+  now: Readonly<Record<string, string>>,
+  before: Readonly<Record<string, string>>,
+): readonly Change[] {
+  return Object.keys(now)
+    .filter((what) => now[what] === UNKNOWN && before[what] === UNKNOWN)
+    .map((what) => ({ kind: 'external', what, how: 'changed' }));
 }
 
 function ageChanges(record: LayerRecord, age: AgeRule): readonly Change[] {

@@ -20,6 +20,8 @@ import { writerOf } from './writers.ts';
 export interface OutputRequest extends Source {
   /** Permissions of the images. */
   readonly mode: number;
+  /** Called with all of them while they still have their temporary names. */
+  readonly complete?: (images: readonly Finished[]) => Promise<void>;
 }
 
 /** Writes and publishes every image of the plan's types. */
@@ -37,6 +39,7 @@ export async function writeOutputs(request: OutputRequest, context: Context): Pr
   for (const image of images) {
     finished.push({ ...image, checksums: await writeSums(image, work) });
   }
+  await request.complete?.(finished);
   await inStep({ step: 'publish', detail: 'Moving the images into place' }, context, () =>
     publishImages(finished, request, context),
   );

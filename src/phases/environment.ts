@@ -152,6 +152,9 @@ function engineVariables(request: EnvironmentRequest, phase: Phase): Environment
     DIB_MOUNTPOINTS: disk.mountPoints.join('|'),
     DIB_DISK_MODE: disk.devices === undefined ? 'tree' : 'device',
     ...deviceVariables(disk.devices),
+    // Not in the element's environment.d: every phase reads that, and few care for the image's name.
+    DIB_MANIFEST_SAVE_DIR:
+      request.plan.environment.DIB_MANIFEST_SAVE_DIR || `${request.plan.image.name}.d/`,
     DIB_FAILURE_FILE: failureNote(paths, phase).seenByHooks,
     ...(phase.targetRoot ? { TARGET_ROOT: paths.targetRoot } : {}),
     ...settledVariables(disk, phase),

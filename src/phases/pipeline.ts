@@ -31,6 +31,7 @@ import {
 } from './disk-stage.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
 import { type ImageIdentity, openSourceDate } from './image-identity.ts';
+import { imagesKey, keepFinished, publishKept } from './kept-images.ts';
 import { graphOf, planTree, whichBuild } from './prepare.ts';
 import type { EngineOrder } from './protocol.ts';
 import { runPhase } from './run-phase.ts';
@@ -82,9 +83,7 @@ async function buildTree(
     await finishOnDevice(run, { ...image, disk: image.disk }, disk);
   } else {
     await runPhases(run, { stage: 'disk', disk, fstab: image.disk });
-    await tree.mount(context);
-    await tree.close(context);
-    await writeImages(run, image, await writeRawDisk(run, image));
+    await putImages(run, image);
   }
   await loadContainer(build, context);
 }
@@ -211,6 +210,23 @@ interface Image {
   readonly stage: DiskStage;
   readonly disk: DiskPlan | undefined;
   readonly identity: ImageIdentity;
+  /** That they are kept under in the layer store. */
+  readonly key?: string;
+}
+
+/** The images, from the store where it has the same ones already. */
+async function putImages(run: Run, image: Image): Promise<void> {
+  const { tree, order } = run;
+  const { context } = run.engine;
+  const request = { order, tree, disk: image.disk, identity: image.identity };
+  const key = imagesKey(request);
+  if (key !== undefined && (await publishKept(request, key, context))) {
+    return;
+  }
+  await tree.mount(context);
+  await tree.close(context);
+  const rawDisk = await writeRawDisk(run, image);
+  await writeImages(run, key === undefined ? image : { ...image, key }, rawDisk);
 }
 
 /** Where disks are written: a raw image is moved into place, others are made from memory. */
@@ -247,7 +263,7 @@ async function writeRawDisk(
 
 async function writeImages(
   run: Run,
-  { disk, identity }: Image,
+  { disk, identity, key }: Image,
   rawDisk: string | undefined,
 ): Promise<void> {
   const { build } = run.order;
@@ -269,6 +285,16 @@ async function writeImages(
       ...identity,
       ...(rawDisk === undefined ? {} : { rawDisk }),
       ...(wantsContainer(plan) ? { container: await containerImageOf(build, tree) } : {}),
+      ...(key === undefined
+        ? {}
+        : {
+            complete: (finished) =>
+              keepFinished(
+                { order: run.order, tree: run.tree, disk, identity },
+                { key, finished },
+                context,
+              ),
+          }),
     },
     context,
   );
