@@ -14,7 +14,9 @@ export interface Explained {
 export function describeChange({ kind, what, how }: Change): string {
   switch (kind) {
     case 'variable':
-      return `the variable ${what} ${is(how)}`;
+      return how === 'changed'
+        ? `the variable ${what}, or the file that it names, changed`
+        : `the variable ${what} ${is(how)}`;
     case 'hook':
       return `the hook ${what} ${is(how)}`;
     case 'name':

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
 import type { ResolvedElement } from '../elements/resolve.ts';
-import { digestOf } from '../layers/digest.ts';
+import { digestOf, sha256 } from '../layers/digest.ts';
 import { fileDigest, type PhaseInputs } from '../layers/match.ts';
 import { FINGERPRINT_FOLDER } from './fingerprints.ts';
 import { PHASES } from './table.ts';
@@ -44,6 +44,42 @@ export function readBuildInputs(
     names,
     sourceOf: (name) => sources.get(name),
   };
+}
+
+/** Variables that name programs: those are tools of this host, and no input. */
+const PROGRAMS: ReadonlySet<string> = new Set(['BROWSER', 'EDITOR', 'PAGER', 'SHELL', 'VISUAL']);
+
+/** Above this a file counts by its size and time: reading it would take longer than it is worth. */
+const MOST_READ_BYTES = 16 << 20;
+
+/**
+ * The environment of a phase on the host, in which a variable that names a file has what the file holds
+ * behind its value: hooks take such files along, and whoever edits one expects the new one in the image.
+ */
+export function withFileContents(
+  environment: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      path.isAbsolute(value) && !PROGRAMS.has(name) ? `${value}${contentOf(value)}` : value,
+    ]),
+  );
+}
+
+function contentOf(file: string): string {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found?.isFile() !== true) {
+    return '';
+  }
+  try {
+    return found.size > MOST_READ_BYTES
+      ? ` ${found.size} ${found.mtimeMs}`
+      : ` ${sha256(readFileSync(file))}`;
+  } catch {
+    // Whoever may not read it cannot depend on it either.
+    return '';
+  }
 }
 
 /** Names that hooks of a phase can see: what is not in another phase's folder, without its own hooks. */

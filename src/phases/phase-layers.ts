@@ -25,7 +25,7 @@ import { listEntries } from '../run-parts/list.ts';
 import { selectHooks } from '../run-parts/select.ts';
 import { type EnvironmentRequest, phaseEnvironment } from './environment.ts';
 import { readFingerprint } from './fingerprints.ts';
-import { type BuildInputs, visibleNames } from './phase-inputs.ts';
+import { type BuildInputs, visibleNames, withFileContents } from './phase-inputs.ts';
 import { PHASES, type Phase, type PhaseName } from './table.ts';
 
 /** A hook that took this long has a layer's end behind it. */
@@ -254,8 +254,9 @@ export class PhaseLayers {
     if ('uncacheable' in fingerprint) {
       chain.breakOff(String(fingerprint.uncacheable));
     }
+    const variables = phaseEnvironment(environment, phase);
     return {
-      environment: phaseEnvironment(environment, phase),
+      environment: phase.where === 'host' ? withFileContents(variables) : variables,
       runPaths,
       hooks: hooks.slice(done),
       names: visibleNames(build.names, phase.name, hooks),

@@ -73,10 +73,13 @@ test('changesSince() passes over what the phase has not used', () => {
 });
 
 const MISSES: readonly (readonly [string, Partial<PhaseInputs>])[] = [
-  ['the variable LANG changed', { environment: { ...inputs().environment, LANG: 'de' } }],
+  [
+    'the variable LANG, or the file that it names, changed',
+    { environment: { ...inputs().environment, LANG: 'de' } },
+  ],
   ['the variable FOO is new', { environment: { ...inputs().environment, FOO: '1' } }],
   [
-    'the variable DIBKIT_PACKAGES changed',
+    'the variable DIBKIT_PACKAGES, or the file that it names, changed',
     { environment: { ...inputs().environment, DIBKIT_PACKAGES: 'vim' } },
   ],
   ['the hook 05-early is new', { hooks: ['05-early', '10-a', '20-b'] }],

@@ -1,0 +1,135 @@
+/** What may happen to a store that builds share: they are killed, or its disk is full. */
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hook, openRig, type Rig, type Started } from '../rig/rig.ts';
+
+const KILLS = 100;
+const SETTLE_MS = 20_000;
+
+/** Numbers below 1, always the same for a seed. Source: mulberry32. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Builds of a tiny system, so that they are short. */
+async function openSmall(): Promise<Rig> {
+  const rig = await openRig();
+  const write = (name: string) =>
+    hook(
+      `mkdir -p "$TMP_MOUNT_PATH/etc"; head -c 100000 /dev/urandom >"$TMP_MOUNT_PATH/etc/${name}"`,
+    );
+  await rig.element('small', {
+    'root.d/10-root': write('root'),
+    'extra-data.d/10-data': hook(
+      'echo data >"$TMP_HOOKS_PATH/made"; mkdir -p "$TMP_MOUNT_PATH/m" "$DIB_IMAGE_CACHE/m"; mount --bind "$DIB_IMAGE_CACHE/m" "$TMP_MOUNT_PATH/m"',
+    ),
+    'post-root.d/10-post': write('post'),
+    'pre-finalise.d/10-pre': write('pre'),
+    'cleanup.d/10-clean': hook('rm "$TMP_MOUNT_PATH/etc/post"'),
+  });
+  return rig;
+}
+
+function start(rig: Rig, name: string, kind: string): Started {
+  const args = ['-n', '-t', 'tar', '-o', name, 'tiny', 'small'];
+  return rig.start('disk-image-create', args, { env: { KIND: kind } });
+}
+
+/** Resolves once the reapers of killed builds have done their work. */
+async function settled(rig: Rig): Promise<readonly string[]> {
+  const builds = path.join(rig.cache, 'layers/.builds');
+  for (const deadline = Date.now() + SETTLE_MS; ; await sleep(50)) {
+    const left = await readdir(builds).catch(() => []);
+    if (left.length === 0 || Date.now() > deadline) {
+      return left;
+    }
+  }
+}
+
+test('SIGKILL at 100 random moments of builds that share a store, two at a time, leaves it whole', async (t) => {
+  const seed = Number(process.env.DIBKIT_SEED ?? Date.now() % 1_000_000);
+  t.diagnostic(`DIBKIT_SEED=${seed}`);
+  const random = randomFrom(seed);
+  await using rig = await openSmall();
+  for (let kills = 0; kills < KILLS; kills += 2) {
+    // Now the same, now others; a third of them has been there before.
+    const kinds = [`k${Math.floor(random() * 8)}`, `k${Math.floor(random() * 8)}`];
+    const pair = kinds.map((kind, index) => ({
+      build: start(rig, `image${index}`, kind),
+      delayMs: random() * 1500,
+    }));
+    await Promise.all(
+      pair.map(async ({ build, delayMs }) => {
+        await Promise.race([sleep(delayMs), build.exit]);
+        try {
+          process.kill(-build.pid, 'SIGKILL');
+        } catch {
+          // It was faster.
+        }
+        await build.exit;
+      }),
+    );
+  }
+  assert.deepEqual(await settled(rig), [], `nothing of the builds is left, seed ${seed}`);
+  const verified = await rig.run('dibkit', ['cache', 'verify']);
+  assert.equal(verified.status, 0, `seed ${seed}: ${verified.stdout}${verified.stderr}`);
+  const last = await start(rig, 'last', 'k1').exit;
+  assert.equal(last.status, 0, `seed ${seed}: ${last.stderr}`);
+  assert.deepEqual(await rig.leaks(), [], `seed ${seed}`);
+});
+
+const WITH_SMALL_STORE = `
+mount -t tmpfs -o "size=$1" small "$2" || exit 99
+verify=$3
+shift 3
+"$@"
+status=$?
+"\${2%/*}/dibkit" cache verify >"$verify" 2>&1
+echo "status $?" >>"$verify"
+exit "$status"
+`;
+
+test('a disk that is full at any moment of a build is told, and the store stays whole', async () => {
+  await using rig = await openSmall();
+  const verify = path.join(rig.dir, 'verified');
+  const statuses: (number | undefined)[] = [];
+  for (const kib of [16, 3000, 4800, 5100, 16000]) {
+    await writeFile(verify, '');
+    const through = [
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private',
+      'bash',
+      '-c',
+      WITH_SMALL_STORE,
+      'small',
+    ];
+    const result = await rig.run(
+      'disk-image-create',
+      ['-n', '-t', 'tar', '-o', 'x', 'tiny', 'small'],
+      {
+        through: [...through, `${kib}k`, rig.cache, verify],
+      },
+    );
+    statuses.push(result.status);
+    const said = `${kib} KiB: ${result.stderr}`;
+    assert.match(await readFile(verify, 'utf8'), /^status 0$/m, said);
+    if (result.status !== 0) {
+      assert.equal(result.status, 1, said);
+      assert.match(said, /No space left on (the )?device/);
+      assert.doesNotMatch(result.stderr, /bug|\n {4}at /);
+    }
+  }
+  assert.equal(statuses[0], 1, 'the first cannot have fitted');
+  assert.equal(statuses.at(-1), 0, 'the last must have fitted');
+});

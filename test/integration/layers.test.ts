@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { openPhone } from '../rig/phone.ts';
+import { type ElementFile, hook, openRig, type Result, type Rig } from '../rig/rig.ts';
+
+/**
+ * `root: reused`, `install: run`, ...: what became of each phase. Of one that was cut, because the machine
+ * was slow, of its last part.
+ */
+function outcomes({ events }: Pick<Result, 'events'>): readonly string[] {
+  const last = new Map<string, string>();
+  for (const event of events) {
+    if (event.kind === 'layer' && event.outcome !== 'kept') {
+      last.set(event.phase, event.outcome);
+    }
+  }
+  return [...last].map(([phase, outcome]) => `${phase}: ${outcome}`);
+}
+
+function reasons({ events }: Pick<Result, 'events'>): readonly string[] {
+  return events.flatMap((event) =>
+    event.kind === 'layer' && event.outcome === 'run' ? event.reasons : [],
+  );
+}
+
+const ALL = ['root', 'extra-data', 'install', 'finalise', 'cleanup'];
+const reused = (...phases: readonly string[]): readonly string[] =>
+  phases.map((phase) => `${phase}: reused`);
+
+/** An element with a hook in most phases, which use files, variables and mounts. */
+async function openLayered(): Promise<Rig> {
+  const rig = await openRig();
+  await rig.element('layered', {
+    'environment.d/10-layered': 'export LAYERED=1\numask 027\n',
+    'extra-data.d/10-data': hook(`
+      echo data >"$TMP_HOOKS_PATH/made"
+      mkdir -p "$DIB_IMAGE_CACHE/shared" "$TMP_MOUNT_PATH/var/shared"
+      mount --bind "$DIB_IMAGE_CACHE/shared" "$TMP_MOUNT_PATH/var/shared"`),
+    'install.d/10-copy': hook(
+      'cat /tmp/in_target.d/made >/etc/made; cat "$(dirname "$0")/../static/file" >/etc/static',
+    ),
+    'static/file': 'one\n',
+    'static/unread': 'one\n',
+    'finalise.d/10-last': hook('umask >/etc/last; echo "$LAYERED" >>/etc/last; rm /etc/made'),
+    'cleanup.d/10-beside': hook('mkdir -p "$IMAGE_NAME.d"; echo beside >"$IMAGE_NAME.d/file"'),
+  });
+  return rig;
+}
+
+function build(rig: Rig, ...more: readonly string[]): Promise<Result> {
+  return rig.run('disk-image-create', ['-n', '-t', 'tar', '-o', 'it', ...more, 'tiny', 'layered']);
+}
+
+async function built(rig: Rig, ...more: readonly string[]): Promise<Result> {
+  const result = await build(rig, ...more);
+  assert.equal(result.status, 0, result.stdout + result.stderr);
+  return result;
+}
+
+test('a build with nothing changed runs no hook, and gives the same image and what was beside it', async () => {
+  await using rig = await openLayered();
+  await built(rig);
+  const image = await readFile(path.join(rig.out, 'it.tar'));
+  const again = await built(rig);
+  assert.deepEqual(outcomes(again), reused(...ALL));
+  assert.deepEqual(
+    again.events.filter(({ kind }) => kind === 'hook-start'),
+    [],
+  );
+  assert.ok(image.equals(await readFile(path.join(rig.out, 'it.tar'))));
+  const plain = await built(rig, '--no-cache');
+  assert.deepEqual(outcomes(plain), []);
+  assert.ok(image.equals(await readFile(path.join(rig.out, 'it.tar'))), 'as without layers');
+});
+
+test('only what has read a changed file runs anew, and what stands on it', async () => {
+  await using rig = await openLayered();
+  await built(rig);
+  const element = path.join(rig.elements, 'layered');
+  await writeFile(path.join(element, 'static/unread'), 'two\n');
+  assert.deepEqual(outcomes(await built(rig)), reused(...ALL));
+
+  await writeFile(path.join(element, 'static/file'), 'two\n');
+  const changed = await built(rig);
+  assert.deepEqual(outcomes(changed), [
+    ...reused('root', 'extra-data'),
+    'install: run',
+    'finalise: run',
+    'cleanup: run',
+  ]);
+  assert.equal(reasons(changed)[0], 'the file static/file changed');
+  await rig.run('dibkit', ['cache', 'verify']);
+});
+
+test('what elements say in fingerprint.d decides, whether it can be asked or not', async () => {
+  await using rig = await openLayered();
+  const input = path.join(rig.dir, 'input');
+  await writeFile(input, 'one\n');
+  await rig.element('asking', {
+    'fingerprint.d/install/10-input': hook(`
+      if [ -n "\${DIB_OFFLINE:-}" ]; then echo 'the-input offline'; exit 0; fi
+      echo "the-input $(cat ${input})"`),
+  });
+  const run = (...more: readonly string[]): Promise<Result> => built(rig, ...more, 'asking');
+  await run();
+  assert.deepEqual(outcomes(await run()), reused(...ALL));
+  await writeFile(input, 'two\n');
+  assert.deepEqual(outcomes(await run('--offline')), reused(...ALL));
+  assert.equal(reasons(await run())[0], 'the-input changed');
+  await writeFile(input, 'unknown\n');
+  await run();
+  assert.equal(reasons(await run())[0], 'the-input changed');
+});
+
+test('--cache-from runs a phase and the rest anew, --explain says so without building', async () => {
+  await using rig = await openLayered();
+  await built(rig);
+  const anew = await built(rig, '--cache-from', 'install');
+  assert.deepEqual(outcomes(anew).slice(0, 3), [...reused('root', 'extra-data'), 'install: run']);
+  assert.deepEqual(outcomes(await built(rig)), reused(...ALL));
+
+  await writeFile(path.join(rig.elements, 'layered/static/file'), 'three\n');
+  const before = await rig.outputs();
+  const explained = await build(rig, '--explain');
+  assert.equal(explained.status, 0, explained.stderr);
+  assert.match(explained.stdout, /^extra-data +reused/m);
+  assert.match(explained.stdout, /^install +runs +the file static\/file changed$/m);
+  assert.deepEqual(await rig.outputs(), before);
+});
+
+test('--resume goes on where a build has failed, and the failure says so', async () => {
+  await using rig = await openLayered();
+  await rig.element('failing', { 'finalise.d/20-fail': hook('exit 3') });
+  const failed = await build(rig, 'failing');
+  assert.equal(failed.status, 1);
+  assert.match(failed.stderr, /--resume/);
+  await rig.element('failing', { 'finalise.d/20-fail': hook('true') });
+  const mended = await built(rig, '--resume', 'failing');
+  assert.deepEqual(outcomes(mended), [
+    ...reused('root', 'extra-data', 'install'),
+    'finalise: run',
+    'cleanup: run',
+  ]);
+  assert.match(mended.stdout, /Resuming the build that failed in finalise/);
+});
+
+test('what somebody has looked into is not kept', async () => {
+  await using rig = await openLayered();
+  const env = { break: 'before-install', break_cmd: 'true' };
+  const args = ['-n', '-t', 'tar', '-o', 'it', 'tiny', 'layered'];
+  const stopped = await rig.run('disk-image-create', args, { env });
+  assert.equal(stopped.status, 0, stopped.stderr);
+  const after = await built(rig);
+  assert.deepEqual(outcomes(after).slice(0, 3), [...reused('root', 'extra-data'), 'install: run']);
+});
+
+test('a file system that a hook has mounted is not lost: nothing is kept from there on', async () => {
+  await using rig = await openLayered();
+  await rig.element('mounting', {
+    'extra-data.d/20-mount': hook(
+      'mkdir -p "$TMP_MOUNT_PATH/x"; mount -t tmpfs x "$TMP_MOUNT_PATH/x"',
+    ),
+    'install.d/20-use': hook('echo here >/x/file'),
+    'finalise.d/20-gone': hook('[ ! -e /x/file ]'),
+  });
+  const first = await built(rig, 'mounting');
+  assert.match(first.stdout, /not kept for the next build: a hook has mounted \/x \(tmpfs\)/);
+  const second = await built(rig, 'mounting');
+  assert.deepEqual(outcomes(second), ['root: reused', 'extra-data: run']);
+});
+
+test('a long hook is not repeated because a later one has changed, and hooks do not notice the cut', async () => {
+  await using rig = await openLayered();
+  const later = (word: string): Record<string, ElementFile> => ({
+    'install.d/20-long': hook('sleep 1.1; echo long >/etc/long'),
+    'install.d/30-later': hook(`echo ${word} "$LAYERED" "$(umask)" >/etc/later`),
+  });
+  await rig.element('long', later('one'));
+  await built(rig, 'long');
+  await rig.element('long', later('two'));
+  const changed = await built(rig, 'long');
+  const ran = changed.events.flatMap((event) => (event.kind === 'hook-start' ? event.hook : []));
+  assert.ok(ran.includes('30-later') && !ran.includes('20-long'), ran.join(' '));
+  const sourced = changed.events.filter(
+    (event) => event.kind === 'environment-file' && event.path.includes('install.d'),
+  );
+  assert.equal(new Set(sourced.map((event) => JSON.stringify(event))).size, sourced.length);
+});
+
+test('two builds of the same at once make each layer once', async () => {
+  await using rig = await openLayered();
+  await using phone = await openPhone();
+  await rig.element('calling', { 'root.d/90-call': phone.hook('root') });
+  const start = (name: string) =>
+    rig.start('disk-image-create', ['-n', '-t', 'tar', '-o', name, 'tiny', 'layered', 'calling']);
+  const first = start('first');
+  const call = await phone.next('root');
+  const second = start('second');
+  await second.event((event) => event.kind === 'lock-wait');
+  call.exit(0);
+  const [one, two] = await Promise.all([first.exit, second.exit]);
+  assert.deepEqual([one.status, two.status], [0, 0], one.stderr + two.stderr);
+  assert.equal(phone.unanswered, 0);
+  assert.equal(outcomes(two)[0], 'root: reused');
+});
+
+test('dibkit cache lists, shows, verifies and prunes the store, but not what a build uses', async () => {
+  await using rig = await openLayered();
+  await using phone = await openPhone();
+  await built(rig);
+  const listed = await rig.run('dibkit', ['cache', 'ls', '--json']);
+  const entries = JSON.parse(listed.stdout) as { key: string; phase?: string }[];
+  const root = entries.find(({ phase }) => phase === 'root')?.key ?? '';
+  const shown = await rig.run('dibkit', ['cache', 'show', root.slice(0, 12)]);
+  assert.equal(JSON.parse(shown.stdout).phase, 'root');
+  const fine = await rig.run('dibkit', ['cache', 'verify']);
+  assert.equal(fine.status, 0, fine.stdout);
+
+  await rig.element('waiting', { 'install.d/20-call': phone.hook('install') });
+  const running = rig.start('disk-image-create', ['-n', '-t', 'tar', 'tiny', 'layered', 'waiting']);
+  const call = await phone.next('install');
+  await rig.run('dibkit', ['cache', 'prune', '--all']);
+  const left = await rig.run('dibkit', ['cache', 'ls']);
+  assert.match(left.stdout, /root .*\(in use\)/);
+  assert.doesNotMatch(left.stdout, /cleanup/);
+  call.exit(0);
+  assert.equal((await running.exit).status, 0);
+
+  await writeFile(path.join(rig.cache, 'layers', root, 'tree/added'), 'x\n');
+  const broken = await rig.run('dibkit', ['cache', 'verify']);
+  assert.equal(broken.status, 4);
+  assert.match(broken.stdout, new RegExp(`${root}: its tree was changed`));
+  await rig.run('dibkit', ['cache', 'prune', '--all']);
+  assert.deepEqual(
+    (await readdir(path.join(rig.cache, 'layers'))).filter((name) => !name.startsWith('.')),
+    [],
+  );
+});
