@@ -32,6 +32,8 @@ export const TOOLS = [
   { tool: 'losetup', package: 'mount' },
   { tool: 'mcopy', package: 'mtools' },
   { tool: 'mke2fs', package: 'e2fsprogs' },
+  { tool: 'mkfs.btrfs', package: 'btrfs-progs' },
+  { tool: 'mkfs.xfs', package: 'xfsprogs' },
   { tool: 'mkfs.vfat', package: 'dosfstools' },
   { tool: 'mksquashfs', package: 'squashfs-tools' },
   { tool: 'mmdebstrap', package: 'mmdebstrap' },

@@ -16,7 +16,8 @@ import type { DiskPlan, FileSystemLayout } from './layout.ts';
 /** Device nodes by the names of disks and partitions in the configuration. */
 export type Devices = ReadonlyMap<string, string>;
 
-interface Part {
+/** A part of a disk's file. */
+export interface Part {
   readonly name: string;
   readonly offsetBytes: number;
   readonly sizeBytes: number;
@@ -58,9 +59,10 @@ export async function attachDisk(
   return devices;
 }
 
-async function attach(
+/** A range of a file as a block device, until `scope` ends. @throws Failed `host`. */
+export async function attach(
   file: string,
-  part: Part,
+  part: Omit<Part, 'name'>,
   { scope, context }: { readonly scope: Scope; readonly context: Context },
 ): Promise<string> {
   const range = ['--offset', String(part.offsetBytes), '--sizelimit', String(part.sizeBytes)];

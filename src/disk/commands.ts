@@ -177,3 +177,9 @@ function fatImage(fs: FileSystemLayout, file: string): string {
 export function mkswapArgv(fs: FileSystemLayout, file: string): Argv {
   return ['mkswap', '-q', '-L', fs.label, '-U', fs.uuid, file];
 }
+
+/** Makes a file system that is filled through a mount. Source: mkfs.xfs(8), mkfs.btrfs(8). */
+export function mkfsMountedArgv(fs: FileSystemLayout, device: string): Argv {
+  const uuid = fs.type === 'xfs' ? ['-m', `uuid=${fs.uuid}`] : ['-U', fs.uuid];
+  return [`mkfs.${fs.type}`, '-q', '-f', '-L', fs.label, ...uuid, ...fs.options, device];
+}

@@ -2,13 +2,12 @@
  * The file systems that a configuration may ask for, as data.
  *
  * Compat: the label limits. Source: dib-contract, "Modules", mkfs. `fill` is how the tree gets
- * into the file system without mounting it; `device` means that only a mounted block device will
- * do.
+ * into the file system: `mount` through the kernel, the others without mounting anything.
  */
 import type { Place } from '../events/failure.ts';
 import type { FstabNode } from './config.ts';
 
-export type Fill = 'mke2fs' | 'vfat' | 'swap' | 'device';
+export type Fill = 'mke2fs' | 'vfat' | 'swap' | 'mount';
 
 export interface FileSystemType {
   readonly fill: Fill;
@@ -21,8 +20,8 @@ export const FILE_SYSTEM_TYPES: Readonly<Record<string, FileSystemType>> = {
   ext2: { fill: 'mke2fs', longestLabel: 16, upperCaseLabel: false },
   ext3: { fill: 'mke2fs', longestLabel: 16, upperCaseLabel: false },
   ext4: { fill: 'mke2fs', longestLabel: 16, upperCaseLabel: false },
-  xfs: { fill: 'device', longestLabel: 12, upperCaseLabel: false },
-  btrfs: { fill: 'device', longestLabel: 255, upperCaseLabel: false },
+  xfs: { fill: 'mount', longestLabel: 12, upperCaseLabel: false },
+  btrfs: { fill: 'mount', longestLabel: 255, upperCaseLabel: false },
   vfat: { fill: 'vfat', longestLabel: 11, upperCaseLabel: true },
   fat: { fill: 'vfat', longestLabel: 11, upperCaseLabel: true },
   swap: { fill: 'swap', longestLabel: 16, upperCaseLabel: false },

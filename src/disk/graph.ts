@@ -92,11 +92,11 @@ export function parseDiskGraph(
 }
 
 /**
- * Refuses what only a real block device can do.
+ * Refuses what we cannot make.
  *
- * @throws Failed `host` naming what is missing.
+ * @throws Failed `host` naming it.
  */
-export function assertTreeMode(graph: DiskGraph): void {
+export function assertSupported(graph: DiskGraph): void {
   const [lvm] = graph.lvms;
   if (lvm !== undefined) {
     throw hostError(
@@ -104,13 +104,11 @@ export function assertTreeMode(graph: DiskGraph): void {
       'Use a configuration without lvm, such as the element block-device-mbr',
     );
   }
-  const device = graph.fileSystems.find((spec) => fileSystemType(spec.type)?.fill === 'device');
-  if (device !== undefined) {
-    throw hostError(
-      `File system type "${device.type}" is not supported yet: "${device.name}" in "${device.at.file}"`,
-      'Use ext4, for example with FS_TYPE=ext4',
-    );
-  }
+}
+
+/** The first file system that is filled through a mount, which takes root and a loop device. */
+export function mountedFileSystem(graph: DiskGraph): FileSystemSpec | undefined {
+  return graph.fileSystems.find((spec) => fileSystemType(spec.type)?.fill === 'mount');
 }
 
 function graphNodes(node: ConfigNode): GraphNode[] {

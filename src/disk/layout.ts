@@ -8,7 +8,7 @@ import { Problems } from '../plan/problems.ts';
 import type { ImageNode, TableLabel } from './config.ts';
 import { type FileSystemSpec, fileSystemType } from './file-systems.ts';
 import { fstabText } from './fstab.ts';
-import { assertTreeMode, type DiskGraph } from './graph.ts';
+import { assertSupported, type DiskGraph } from './graph.ts';
 import { fileSystemUuid } from './identifiers.ts';
 import { type PartitionLayout, placePartitions } from './place-partitions.ts';
 import { fitJournal, KIB, MIB, roundUp } from './sizes.ts';
@@ -75,7 +75,7 @@ export interface DiskInput {
  * fit or go together.
  */
 export function planDisk(graph: DiskGraph, input: DiskInput): DiskPlan {
-  assertTreeMode(graph);
+  assertSupported(graph);
   const problems = new Problems();
   const images = graph.images.map((image) => planImage(image, { graph, input, problems }));
   const fileSystems = graph.fileSystems.flatMap((spec) => {

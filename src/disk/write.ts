@@ -4,7 +4,7 @@
 import { lstat, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { configError, Failed, hostError } from '../events/failure.ts';
+import { configError, Failed, type Failure, hostError } from '../events/failure.ts';
 import { runTool } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
 import {
@@ -24,6 +24,7 @@ import {
 } from './commands.ts';
 import { fileSystemType } from './file-systems.ts';
 import { clampTimes, fatCommands, listTree } from './fill-fat.ts';
+import { fillMounted } from './fill-mounted.ts';
 import type { DiskPlan, FileSystemLayout, ImageLayout } from './layout.ts';
 import { MKE2FS_CONFIG } from './mke2fs-config.ts';
 import { MIB } from './sizes.ts';
@@ -164,6 +165,8 @@ async function writeFileSystem(fs: FileSystemLayout, writer: Writer): Promise<vo
       return await writeFat(fs, subtree, writer);
     case 'swap':
       return await writeSwap(fs, writer);
+    case 'mount':
+      return await writeMounted(fs, subtree, writer);
     default:
       throw new Error(`planDisk let file system type ${fs.type} pass`);
   }
@@ -190,6 +193,19 @@ async function writeExt(
   if (target.sourceDateEpoch !== undefined) {
     await stampExt(file, fs.offsetBytes, target.sourceDateEpoch);
   }
+}
+
+async function writeMounted(
+  fs: FileSystemLayout,
+  subtree: string | undefined,
+  { target, context, env }: Writer,
+): Promise<void> {
+  const file = fileOf(fs.image, target);
+  const { workDir } = target;
+  await fillMounted(fs, { file, subtree, workDir, env }, context).catch((error: unknown) => {
+    // What is full is what was written to: a full host disk shows as an error of the device.
+    throw error instanceof Failed && error.failure.kind === 'disk-full' ? doesNotFit(fs) : error;
+  });
 }
 
 async function writeFat(
@@ -237,15 +253,19 @@ async function writeSwap(fs: FileSystemLayout, { target, context, env }: Writer)
 /** What the tools say when the file system, not the host's disk, is full. */
 const FULL = [/Could not allocate (block|inode)/, /Disk full/];
 
+function saysFull(failure: Failure): boolean {
+  return (
+    failure.kind === 'tool' &&
+    failure.lastLines.some((line) => FULL.some((pattern) => pattern.test(line)))
+  );
+}
+
 /** A full file system is a matter of configuration, and says so. */
 function explained(error: unknown, fs: FileSystemLayout): unknown {
-  if (!(error instanceof Failed) || error.failure.kind !== 'tool') {
-    return error;
-  }
-  const lines = error.failure.lastLines;
-  if (!lines.some((line) => FULL.some((pattern) => pattern.test(line)))) {
-    return error;
-  }
+  return error instanceof Failed && saysFull(error.failure) ? doesNotFit(fs) : error;
+}
+
+function doesNotFit(fs: FileSystemLayout): Failed {
   const sizeMiB = Math.floor(fs.sizeBytes / MIB);
   return configError(
     `The files below "${fs.mountPoint ?? ''}" do not fit in file system "${fs.label}" of ${sizeMiB} MiB`,

@@ -5,7 +5,12 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { chooseDiskConfig, type DiskConfigChoice } from '../disk/choose-config.ts';
-import { assertTreeMode, type DiskGraph, parseDiskGraph } from '../disk/graph.ts';
+import {
+  assertSupported,
+  type DiskGraph,
+  mountedFileSystem,
+  parseDiskGraph,
+} from '../disk/graph.ts';
 import { type DiskPlan, planDisk } from '../disk/layout.ts';
 import { imageSizeKiB } from '../disk/sizes.ts';
 import { readHookTree } from '../elements/assemble.ts';
@@ -92,7 +97,8 @@ export async function prepareBuild(
   const graph = graphOf({ plan, diskConfig }, emit);
   const device = await assertDevicePossible({ plan, elements, tree }, options.privilege);
   if (device || writesDisk(plan, elements)) {
-    assertTreeMode(graph);
+    assertSupported(graph);
+    assertMountPossible(graph, options.privilege);
     // Partitions that do not fit are refused now where the size is known now.
     fixedLayout({ plan, elements, diskConfig, container }, graph);
   }
@@ -202,6 +208,17 @@ async function assertDevicePossible(
     );
   }
   return mode.kind === 'device';
+}
+
+/** @throws Failed `host` for a file system that an ordinary user cannot fill. */
+function assertMountPossible(graph: DiskGraph, privilege: Privilege): void {
+  const spec = mountedFileSystem(graph);
+  if (spec !== undefined && privilege === 'user-namespace') {
+    throw hostError(
+      `File system "${spec.name}" of type ${spec.type} needs a loop device, which an ordinary user cannot have`,
+      'Build as root, or use ext4, for example with FS_TYPE=ext4',
+    );
+  }
 }
 
 async function requirementsOf(

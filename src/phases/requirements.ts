@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
+import { fileSystemType } from '../disk/file-systems.ts';
 import { configError, hostError } from '../events/failure.ts';
 import type { Compression } from '../plan/container-plan.ts';
 import { type FormatTool, formatsOf } from '../plan/formats.ts';
@@ -51,6 +52,10 @@ function usesTool({ types }: Needs, tool: FormatTool): boolean {
 
 /** Why a build needs `newuidmap` and `newgidmap`. */
 export const ID_TOOLS_ARE_FOR = 'to build as an ordinary user';
+
+function isMounted(type: string): boolean {
+  return fileSystemType(type)?.fill === 'mount';
+}
 
 const ROWS: readonly Row[] = [
   { tools: ['bash'], packages: same('bash'), why: 'to run hooks', when: always },
@@ -134,9 +139,18 @@ const ROWS: readonly Row[] = [
   {
     tools: ['losetup'],
     packages: { debian: 'mount', redhat: 'util-linux', suse: 'util-linux' },
-    why: 'to give hooks a block device',
-    when: (needs) => needs.device === true,
+    why: 'to work on the disk as a block device',
+    when: ({ device, fsTypes }) => device === true || fsTypes.some(isMounted),
   },
+  ...[
+    { type: 'xfs', tool: 'mkfs.xfs', name: 'xfsprogs' },
+    { type: 'btrfs', tool: 'mkfs.btrfs', name: 'btrfs-progs' },
+  ].map(({ type, tool, name }) => ({
+    tools: [tool],
+    packages: { ...same(name), suse: name === 'btrfs-progs' ? 'btrfsprogs' : name },
+    why: `to make the ${type} file system`,
+    when: ({ fsTypes }: Needs) => fsTypes.includes(type),
+  })),
   {
     tools: ['mke2fs'],
     packages: same('e2fsprogs'),

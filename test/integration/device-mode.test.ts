@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
+import { withoutLoopDevices } from '../rig/loop-devices.ts';
 import { hook, openRig, type Rig, text } from '../rig/rig.ts';
 
 /** An element of another's that works on the disk, as those with a boot loader do. */
@@ -30,9 +31,13 @@ function inImage(image: string, command: string): string {
   });
 }
 
+const skip = withoutLoopDevices();
+
 const ELEMENTS = ['-n', 'tiny', 'works-on-disk', 'block-device-mbr'];
 
-test('hooks that work on a block device get one, and what they write is in every format', async () => {
+test('hooks that work on a block device get one, and what they write is in every format', {
+  skip,
+}, async () => {
   await using rig = await openRig();
   await worker(rig);
   const { status, stdout, stderr } = await rig.run('disk-image-create', [
@@ -55,7 +60,9 @@ test('hooks that work on a block device get one, and what they write is in every
   assert.equal(String(tar), 'written in place\n');
 });
 
-test('the root phases are reused, those that work on the disk are run again', async () => {
+test('the root phases are reused, those that work on the disk are run again', {
+  skip,
+}, async () => {
   await using rig = await openRig();
   await worker(rig);
   await rig.element('counts', {
@@ -71,7 +78,9 @@ test('the root phases are reused, those that work on the disk are run again', as
   assert.match(second.stdout, /counting-cleanup/);
 });
 
-test('a build that is killed while its disk is attached leaves no loop device', async () => {
+test('a build that is killed while its disk is attached leaves no loop device', {
+  skip,
+}, async () => {
   await using rig = await openRig();
   await worker(rig);
   await rig.element('waits', {
@@ -90,7 +99,7 @@ test('a build that is killed while its disk is attached leaves no loop device', 
   }
 });
 
-test('DIB_DISK_MODE decides, and our own boot loader needs no device', async () => {
+test('DIB_DISK_MODE decides, and our own boot loader needs no device', { skip }, async () => {
   await using rig = await openRig();
   await rig.element('tells', { 'cleanup.d/50-tells': hook('echo "mode $DIB_DISK_MODE"') });
   const build = (env: Record<string, string>) =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeDisk, diskUuids } from '../../../src/disk/describe.ts';
 import { fstabText } from '../../../src/disk/fstab.ts';
-import { assertTreeMode, parseDiskGraph } from '../../../src/disk/graph.ts';
+import { assertSupported, mountedFileSystem, parseDiskGraph } from '../../../src/disk/graph.ts';
 import { identifiersFrom } from '../../../src/plan/identifiers.ts';
 import { EFI, failureFrom, graphOf, LVM, MBR, SEPARATE, WHOLE } from './configs.ts';
 
@@ -82,16 +82,17 @@ test('buildGraph() refuses what does not go together', () => {
   }
 });
 
-test('assertTreeMode() names what needs a block device', () => {
-  const lvm = failureFrom(() => assertTreeMode(graphOf(LVM)));
+test('assertSupported() names what we cannot make', () => {
+  const lvm = failureFrom(() => assertSupported(graphOf(LVM)));
   assert.equal(lvm.kind, 'host');
   assert.match(lvm.message, /LVM is not supported yet/);
-  const xfs = failureFrom(() =>
-    assertTreeMode(graphOf(WHOLE.replace('name: mkfs', 'type: xfs\n      name: mkfs'))),
-  );
-  assert.equal(xfs.kind, 'host');
-  assert.match(xfs.message, /"xfs" is not supported yet/);
-  assertTreeMode(graphOf(SEPARATE));
+  assertSupported(graphOf(SEPARATE));
+});
+
+test('mountedFileSystem() finds what is filled through a mount', () => {
+  const xfs = graphOf(WHOLE.replace('name: mkfs', 'type: xfs\n      name: mkfs'));
+  assert.equal(mountedFileSystem(xfs)?.type, 'xfs');
+  assert.equal(mountedFileSystem(graphOf(SEPARATE)), undefined);
 });
 
 test('describeDisk() tells what hooks ask for before the disk exists', () => {
