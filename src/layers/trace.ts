@@ -27,10 +27,17 @@ export interface HookChanges {
 
 /** Sets all access times to the past. */
 export function armTrace(directory: string): Armed {
-  for (const { name, modified } of walk(directory)) {
-    lutimesSync(path.join(directory, name), PAST, modified);
-  }
-  return { directory, before: snapshot(directory) };
+  const entries = walk(directory);
+  const age = (wanted: boolean): void => {
+    for (const { name, modified } of entries.filter((each) => each.isDirectory === wanted)) {
+      lutimesSync(path.join(directory, name), PAST, modified);
+    }
+  };
+  // Folders last: to look at what is in them is to read them.
+  age(false);
+  const before = snapshot(directory);
+  age(true);
+  return { directory, before };
 }
 
 /** What was read below `directory` (the armed tree or a copy with its times), by path; sorted. */

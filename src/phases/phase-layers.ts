@@ -164,10 +164,12 @@ export class PhaseLayers {
     const read = [...tracing.read].sort();
     const own = read.filter((name) => !this.#changed.has(name));
     const isHost = entry.phase.where === 'host';
+    // Its own folder has been listed by ourselves.
+    const listed = [...tracing.listed].filter((name) => name !== `${entry.phase.name}.d`).sort();
     const kept = await chain.keep(
       {
         phase: entry.phase.name,
-        inputs: usedInputs(inputs, { hooks: ran, read, own, listed: [...tracing.listed].sort() }),
+        inputs: usedInputs(inputs, { hooks: ran, read, own, listed }),
         read,
         hooksWritten: changes.written,
         hooksRemoved: changes.removed,
