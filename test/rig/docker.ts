@@ -14,6 +14,7 @@ import { mkdtempSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** By path: a machine may have another `docker` in front, which is a client only. */
 const CLIENT = '/usr/bin/docker';
@@ -103,10 +104,24 @@ async function removeGroups(name: string): Promise<void> {
     const group = path.join('/sys/fs/cgroup', hierarchy, name);
     for (const below of await readdir(group, { withFileTypes: true }).catch(() => [])) {
       if (below.isDirectory()) {
-        await rmdir(path.join(group, below.name)).catch(() => {});
+        await removeGroup(path.join(group, below.name));
       }
     }
-    await rmdir(group).catch(() => {});
+    await removeGroup(group);
+  }
+}
+
+/** A group is busy for a moment after its last process was killed. */
+async function removeGroup(group: string): Promise<void> {
+  for (let tries = 50; tries > 0; tries -= 1) {
+    const code = await rmdir(group).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    if (code !== 'EBUSY') {
+      return;
+    }
+    await sleep(100);
   }
 }
 
