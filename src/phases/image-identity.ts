@@ -1,8 +1,8 @@
 /** What tells one image from another: its date, and the seed of its identifiers. */
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
+import type { HookTree } from '../elements/hook-tree.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import {
   type Identifiers,
@@ -49,7 +49,7 @@ export async function identityOf(
     packages: plan.packages,
     disk: { request: plan.disk, config: build.diskConfig.text },
     variables: await withFiles(variablesThatCount(plan.environment)),
-    hooks: await hookDigests(tree),
+    hooks: tree.files.map((file) => file.path),
     sourceDate,
     seed: plan.identity.seed,
   });
@@ -80,20 +80,6 @@ async function withFiles(
     return [name, content] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
-}
-
-async function hookDigests(tree: HookTree): Promise<Readonly<Record<string, string>>> {
-  const entries = tree.files.map(async (file) => [file.path, await describeHook(file)] as const);
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-async function describeHook({ source, isLink }: TreeFile): Promise<string> {
-  if (isLink) {
-    return `link ${await readlink(source)}`;
-  }
-  const { mode } = await stat(source);
-  // Clones differ in what their umask takes away; whether a hook runs does not.
-  return `${(mode & 0o100) === 0 ? 'file' : 'program'} ${await digestOf(source)}`;
 }
 
 async function digestOf(file: string): Promise<string> {

@@ -34,8 +34,11 @@ export interface SeedInputs {
   readonly disk: unknown;
   /** Variables by name, without those that only say where and how the build runs. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Files of the hook tree by path: mode and digest. */
-  readonly hooks: Readonly<Record<string, string>>;
+  /**
+   * Paths of the hook tree, sorted. Not what is in them: whoever works on a hook builds the same image
+   * again and again, and new identifiers would have its boot loader made anew each time.
+   */
+  readonly hooks: readonly string[];
   /** Seconds: it moves with the mirror. */
   readonly sourceDate: number;
   /** `DIB_IMAGE_SEED`. */
