@@ -26,6 +26,8 @@ Examples:
       remove what was not used for long, until 5 GiB are left
   dibkit cache verify
       whether every layer is what it was when it was made
+  dibkit cache verify --again vm debian-minimal my-element
+      whether a build from layers makes what a build without them makes
 
 Variables:
   DIB_IMAGE_CACHE       where the store is, in layers/ (default: ~/.cache/image-create)
@@ -37,6 +39,7 @@ interface Given {
   readonly maxSize?: string;
   readonly olderThan?: string;
   readonly all?: boolean;
+  readonly again?: boolean;
 }
 
 export async function cacheCommand(argv: readonly string[]): Promise<number> {
@@ -69,9 +72,12 @@ export async function cacheCommand(argv: readonly string[]): Promise<number> {
     .action((given: Given) => {
       chosen = () => prune(given);
     });
-  verb('verify', 'whether every layer is what it was when it was made').action((given: Given) => {
-    chosen = () => verify(given);
-  });
+  verb('verify', 'whether every layer is what it was when it was made')
+    .option('--again', 'build BUILD from layers and anew, and compare the trees')
+    .argument('[BUILD...]', 'with --again: options (after --) and elements of disk-image-create')
+    .action((build: readonly string[], given: Given) => {
+      chosen = given.again === true ? () => again(build) : () => verify(given);
+    });
   if (parseArguments(command, argv.length === 0 ? ['--help'] : argv) === 'done') {
     return 0;
   }
@@ -202,6 +208,17 @@ function describePruned({ removed, dead, leftBytes }: Pruned): string {
   const bytes = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const builds = dead.length === 0 ? '' : `, and what ${dead.length} killed builds left`;
   return `Removed ${removed.length} entries (${renderSize(bytes)})${builds}; ${renderSize(leftBytes)} are left`;
+}
+
+async function again(build: readonly string[]): Promise<number> {
+  if (build.length === 0) {
+    throw usageError(
+      'What is to be built again is missing',
+      'For example: dibkit cache verify --again vm debian-minimal',
+    );
+  }
+  const { verifyAgain } = await import('./cache-verify-again.ts');
+  return verifyAgain(build);
 }
 
 async function verify(given: Given): Promise<number> {

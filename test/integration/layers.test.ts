@@ -242,3 +242,22 @@ test('dibkit cache lists, shows, verifies and prunes the store, but not what a b
     [],
   );
 });
+
+test('dibkit cache verify --again finds what an element does not declare', async () => {
+  await using rig = await openRig();
+  const outside = path.join(rig.dir, 'outside');
+  await writeFile(outside, 'before\n');
+  await rig.element('reads-outside', {
+    'extra-data.d/50-read': hook(`cp ${outside} "$TMP_MOUNT_PATH/etc/outside"`),
+  });
+  const build = ['-n', '--', 'tiny', 'reads-outside'];
+  const again = () => rig.run('dibkit', ['cache', 'verify', '--again', '--', ...build]);
+  const same = await again();
+  assert.equal(same.status, 0, `${same.stdout}${same.stderr}`);
+  assert.match(same.stdout, /What the layers have is what a new build makes/);
+  await writeFile(outside, 'after\n');
+  const stale = await again();
+  assert.equal(stale.status, 4, `${stale.stdout}${stale.stderr}`);
+  assert.match(stale.stdout, /etc\/outside/);
+  assert.match(stale.stdout, /Some element depends on what it does not declare/);
+});
