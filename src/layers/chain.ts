@@ -18,6 +18,7 @@ import { keyOf, LAYER_FORMAT, type LayerInputs, type LayerRecord, slotOf } from 
 import { type LayerStore, measureTree, type StoredLayer } from './store.ts';
 import { type StackPlace, TreeStack } from './tree-stack.ts';
 import { classOf, withoutRunPaths } from './variables.ts';
+import { currentBoot, isWhole } from './whole.ts';
 
 export interface ChainRequest {
   readonly store: LayerStore;
@@ -124,11 +125,18 @@ export class LayerChain {
       return lookUp({ ...request, parent: this.#parent }, store, rules);
     }
     await using _choosing = await store.lock('shared', context);
-    const found = await lookUp({ ...request, parent: this.#parent }, store, rules);
-    if (found.kind === 'hit') {
+    for (;;) {
+      const found = await lookUp({ ...request, parent: this.#parent }, store, rules);
+      if (found.kind === 'miss') {
+        return found;
+      }
       await this.#register(found.layer.key);
+      if (await isWhole(found.layer, context)) {
+        return found;
+      }
+      const text = `The layer ${found.layer.key} was torn when the machine stopped: it is not used`;
+      context.emit({ kind: 'message', level: 'warning', text });
     }
-    return found;
   }
 
   /** The build goes on from this layer: what it wrote in the hook tree is put there. */
@@ -215,6 +223,7 @@ export class LayerChain {
       parent: this.#parent,
       phase: request.phase,
       created: new Date().toISOString(),
+      boot: await currentBoot(),
       durationMs: Math.round(request.durationMs),
       inputs: request.inputs,
       read: request.read,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type AgeRule, type Change, changesSince, type PhaseInputs } from './match.ts';
 import { slotOf } from './record.ts';
-import type { LayerStore, StoredLayer } from './store.ts';
+import { isTorn, type LayerStore, type StoredLayer } from './store.ts';
 import { bindsExist } from './tree-stack.ts';
 
 export interface LookupRules {
@@ -35,7 +35,8 @@ export async function lookUp(
   const { parent, phase, inputs } = request;
   const slot = slotOf({ version: rules.version, arch: rules.arch, parent, phase });
   const age: AgeRule = { nowMs: Date.now(), maxAgeMs: rules.maxAgeMs };
-  const candidates = (await store.candidates(slot)).map((layer) => ({
+  const whole = (await store.candidates(slot)).filter(({ directory }) => !isTorn(directory));
+  const candidates = whole.map((layer) => ({
     layer,
     changes: changesSince(layer.record, inputs, age).filter(
       ({ kind }) => !(rules.resumed.has(layer.key) && (kind === 'age' || kind === 'external')),

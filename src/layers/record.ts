@@ -46,6 +46,8 @@ export interface LayerRecord {
   readonly phase: string;
   /** ISO 8601. */
   readonly created: string;
+  /** The boot of the machine that it was made in: after another one it is looked at before it is used. */
+  readonly boot: string;
   readonly durationMs: number;
   readonly inputs: LayerInputs;
   /** Every path of the hook tree that was read, those of earlier layers included. */

@@ -7,6 +7,7 @@
  *           state          variables and settings of the shell, where a phase goes on after this layer
  *           beside/        what it wrote beside the image
  *           size           KiB of the whole tree up to here, once somebody has measured it
+ *           whole, torn    what was found when it was looked at after the machine had started anew
  *     .builds/<id>/        of a running build: its lock, the keys that it uses, layers in the making
  *     .locks/              one file per layer in the making
  *     .images/             finished images
@@ -15,6 +16,7 @@
  * A layer appears by one rename, complete. Removing starts with one rename too, under the lock that
  * builds hold while they choose layers.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
@@ -108,7 +110,7 @@ export class LayerStore {
         if (code !== 'ENOTEMPTY' && code !== 'EEXIST') {
           throw error;
         }
-        if (!anew) {
+        if (!anew && !isTorn(this.pathOf(key))) {
           await rm(made, { recursive: true, force: true });
           return key;
         }
@@ -121,6 +123,16 @@ export class LayerStore {
     const now = new Date();
     await utimes(path.join(this.pathOf(key), 'layer.json'), now, now).catch(() => {});
   }
+}
+
+/** The file that says that a layer was found to be torn. */
+export function tornMark(directory: string): string {
+  return path.join(directory, 'torn');
+}
+
+/** Whether it was: then it is never used again. */
+export function isTorn(directory: string): boolean {
+  return existsSync(tornMark(directory));
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { openPhone } from '../rig/phone.ts';
@@ -260,4 +260,29 @@ test('dibkit cache verify --again finds what an element does not declare', async
   assert.equal(stale.status, 4, `${stale.stdout}${stale.stderr}`);
   assert.match(stale.stdout, /etc\/outside/);
   assert.match(stale.stdout, /Some element depends on what it does not declare/);
+});
+
+test('a layer that a loss of power has torn is not used; one that is whole is', async () => {
+  await using rig = await openLayered();
+  const first = await built(rig);
+  assert.equal(outcomes(first)[0], 'root: run');
+  const listed = await rig.run('dibkit', ['cache', 'ls', '--json']);
+  const entries = JSON.parse(listed.stdout) as { key: string; phase?: string }[];
+  const root = path.join(
+    rig.cache,
+    'layers',
+    entries.find(({ phase }) => phase === 'root')?.key ?? '',
+  );
+  // As if the machine had started anew since.
+  const record = path.join(root, 'layer.json');
+  const before = await readFile(record, 'utf8');
+  await writeFile(record, before.replace(/"boot":"[^"]*"/, '"boot":"another"'));
+  assert.equal(outcomes(await built(rig))[0], 'root: reused');
+
+  await rm(path.join(root, 'whole'));
+  await truncate(path.join(root, 'tree/etc/os-release'));
+  const torn = await built(rig);
+  assert.equal(outcomes(torn)[0], 'root: run');
+  assert.match(torn.stdout, /The layer [0-9a-f-]+ was torn when the machine stopped/);
+  assert.equal(outcomes(await built(rig))[0], 'root: reused');
 });

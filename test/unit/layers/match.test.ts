@@ -37,6 +37,7 @@ function record(change: Partial<LayerRecord> = {}, read = ['install.d/10-a']): L
     key: 'k',
     parent: '',
     phase: 'install',
+    boot: 'b',
     created: CREATED,
     durationMs: 1,
     inputs: usedInputs(inputs(), used),

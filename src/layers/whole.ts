@@ -1,0 +1,28 @@
+/**
+ * Whether a layer survived a loss of power. Layers are not flushed to the disk when they are made: after the
+ * machine has started anew, each is looked at once before it is used. File systems that order data before
+ * sizes (ext4, xfs, btrfs) show a file that was lost in the listing.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ownIdentity } from '../cache/identity.ts';
+import type { Context } from '../events/event.ts';
+import { measureTree, type StoredLayer, tornMark } from './store.ts';
+
+/** The boot that a layer is made in. */
+export async function currentBoot(): Promise<string> {
+  return (await ownIdentity()).boot;
+}
+
+/** Whether the tree of a layer is what it was when it was made; one that is not is never used again. */
+export async function isWhole(layer: StoredLayer, context: Context): Promise<boolean> {
+  const boot = await currentBoot();
+  const seen = path.join(layer.directory, 'whole');
+  if (layer.record.boot === boot || (await readFile(seen, 'utf8').catch(() => '')) === boot) {
+    return true;
+  }
+  const { listing } = await measureTree(path.join(layer.directory, 'tree'), context);
+  const isIntact = listing === layer.record.listing;
+  await writeFile(isIntact ? seen : tornMark(layer.directory), boot);
+  return isIntact;
+}
