@@ -1,5 +1,4 @@
 /** The command `cache-url`, with upstream's words and statuses. Source: dib contract, 6.1. */
-import os from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { curlStatus } from '../cache/curl-status.ts';
@@ -7,6 +6,7 @@ import { DEFAULT_RETRIES } from '../cache/retry.ts';
 import { copyUrl, type UrlCopyOutcome } from '../cache/url-copy.ts';
 import { Failed } from '../events/failure.ts';
 import { withCacheContext } from './cache-context.ts';
+import { temporaryParent } from './host-facts.ts';
 import { runCommand } from './main.ts';
 import { parseArguments } from './parse-arguments.ts';
 import { reportFailure } from './report-failure.ts';
@@ -36,7 +36,7 @@ await runCommand(async () => {
       url,
       destination: path.resolve(destination),
       force: command.opts<{ readonly f?: true }>().f === true,
-      temporaryDirectory: os.tmpdir(),
+      temporaryDirectory: temporaryParent(),
     };
     const outcome = await withCacheContext((context) => copyUrl(spec, context), RETRIES);
     process.stdout.write(`${words(outcome, given)}\n`);

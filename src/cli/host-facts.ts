@@ -1,5 +1,6 @@
 /** What the plan of a build needs to know of the host and of our own installation. */
-import { homedir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import type { HostFacts } from '../plan/plan-build.ts';
 import { builtinElements, implicitElement, packageRoot, packageVersion } from './package-paths.ts';
 
@@ -23,6 +24,12 @@ export function hostFacts(): HostFacts {
     node: process.execPath,
     packageRoot,
   };
+}
+
+/** Where short-lived files go: called by a hook, into the build's directory, which goes with the build. */
+export function temporaryParent(): string {
+  const buildDir = process.env.TMP_BUILD_DIR;
+  return buildDir !== undefined && existsSync(buildDir) ? buildDir : tmpdir();
 }
 
 /** Our environment without the holes that its type has. */

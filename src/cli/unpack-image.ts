@@ -1,6 +1,5 @@
 /** `dibkit unpack-image`, which hooks call as `dib-unpack-image`: a container image into a directory. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -12,6 +11,7 @@ import { failureOf, usageError } from '../events/failure.ts';
 import { findTool } from '../sandbox/host-tools.ts';
 import { type Running, runTool, start, statusOf } from '../sandbox/process.ts';
 import { extractionHost, untilSignalled } from './extract.ts';
+import { temporaryParent } from './host-facts.ts';
 import { parseArguments } from './parse-arguments.ts';
 
 const DETAILS = `
@@ -42,7 +42,7 @@ export async function unpackImageCommand(argv: readonly string[]): Promise<numbe
   if (archive === undefined || root === undefined) {
     throw usageError('An archive and a directory are needed', 'See: dibkit unpack-image --help');
   }
-  const spool = await mkdtemp(path.join(os.tmpdir(), 'dib-layers-'));
+  const spool = await mkdtemp(path.join(temporaryParent(), 'dib-layers-'));
   const { keep } = command.opts<{ readonly keep?: string }>();
   try {
     const unpacked = await untilSignalled(async (context) => {

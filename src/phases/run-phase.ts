@@ -201,6 +201,7 @@ async function runHooks(
       launcher: inTarget ? ['chroot', targetRoot] : [],
       env: phaseEnvironment(environment, phase),
       cwd: environment.plan.image.cwd,
+      workDir: environment.paths.buildDir,
       stdin: 'ignore',
       elementOf: (file, from) => tree.elementOf(from, file),
       sourceOf: (file, from) => tree.sourceOf(from, file),

@@ -98,6 +98,8 @@ export interface DriverOptions {
   readonly bash: string;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** For a short-lived file. Default: the system's temporary directory. */
+  readonly workDir?: string;
   readonly stdin: 'ignore' | 'inherit';
   /** `terminal`: hooks have our own three streams, and there are no lines. */
   readonly output: { readonly onLine: (line: string) => void } | 'terminal' | 'own-group-terminal';
@@ -121,7 +123,7 @@ export class Driver implements AsyncDisposable {
 
   /** A driver that is starting; the reply to `ready()` says whether it did. */
   static async open(options: DriverOptions, context: Context): Promise<Driver> {
-    return new Driver(options, await openPipe(context), context.signal);
+    return new Driver(options, await openPipe(context, options.workDir), context.signal);
   }
 
   private constructor(options: DriverOptions, pipe: Pipe, signal: AbortSignal) {

@@ -32,6 +32,8 @@ export interface PartsRequest {
   /** The whole environment of the phase, before `environment.d`. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** For a short-lived file. Default: the system's temporary directory. */
+  readonly workDir?: string;
   /** What hooks read: nothing (default) or our own input. */
   readonly stdin?: 'ignore' | 'inherit';
   /**
@@ -151,6 +153,7 @@ function driverOptions(
     bash: request.where === 'host' ? 'bash' : '/bin/bash',
     env: request.env,
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    ...(request.workDir === undefined ? {} : { workDir: request.workDir }),
     stdin: request.stdin ?? 'ignore',
     output: output === 'events' ? { onLine } : output,
   };

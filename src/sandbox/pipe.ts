@@ -21,9 +21,12 @@ export interface Pipe {
   closeWriter(): void;
 }
 
-/** An open pipe; its maker destroys `output` and closes the writer. */
-export async function openPipe(context: Context): Promise<Pipe> {
-  const dir = await mkdtemp(join(tmpdir(), 'dib-pipe-'));
+/**
+ * An open pipe; its maker destroys `output` and closes the writer. Its name is for a moment in `workDir`:
+ * whoever can be killed has one that somebody removes.
+ */
+export async function openPipe(context: Context, workDir: string = tmpdir()): Promise<Pipe> {
+  const dir = await mkdtemp(join(workDir, 'dib-pipe-'));
   try {
     const path = join(dir, 'pipe');
     await runTool(['mkfifo', path], context, { announce: false });
