@@ -105,7 +105,7 @@ export class TreeStack {
     }
     const top = keys.at(-1);
     if (top !== undefined) {
-      await copyRootAttributes(path.join(store, top, 'tree'), upper);
+      await copyRootAttributes(path.join(store, top, 'tree'), upper, context);
     }
     const lower = keys.length === 0 ? [empty] : keys.map((key) => path.join(key, 'tree'));
     await mountOverlay(
@@ -208,9 +208,18 @@ export async function bindsExist(
   return found.every(Boolean);
 }
 
+/** Of one directory, without the overlay's own. Only tar can name, and copy, them all. */
+const COPY_EXTENDED = `
+set -- "$1" "$2" --no-recursion --xattrs '--xattrs-include=*' '--xattrs-exclude=*.overlay.*'
+from=$1 to=$2
+shift 2
+tar -C "$from" "$@" -cf - . | tar -C "$to" "$@" -xf -
+`;
+
 /** The root directory of an overlay is its upper's. */
-async function copyRootAttributes(from: string, to: string): Promise<void> {
+async function copyRootAttributes(from: string, to: string, context: Context): Promise<void> {
   const { mode, uid, gid, atime, mtime } = await lstat(from);
+  await runTool(['sh', '-c', COPY_EXTENDED, 'sh', from, to], context, { announce: false });
   await chown(to, uid, gid);
   await chmod(to, mode & 0o7777);
   await utimes(to, atime, mtime);

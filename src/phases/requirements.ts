@@ -96,8 +96,8 @@ const ROWS: readonly Row[] = [
   {
     tools: ['tar'],
     packages: same('tar'),
-    why: 'to write tar archives',
-    when: (needs) => usesTool(needs, 'tar'),
+    why: 'to write archives, and to keep what directories have beside their mode',
+    when: always,
   },
   {
     tools: ['zstd'],
