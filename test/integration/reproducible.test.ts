@@ -189,7 +189,7 @@ test('another input makes other identifiers, and so does another seed', async ()
     env: { DIB_IMAGE_SEED: 'second machine' },
   });
   const random = await build('random', { types: ['raw'], env: { DIB_IMAGE_SEED: 'random' } });
-  await rig.element('varies', { 'README.rst': 'one file more\n' });
+  await rig.element('varies', { 'static/more': 'one file more\n' });
   const edited = await build('edited', { types: ['raw'] });
   const ids = [first, seeded, random, edited].map(diskId);
   assert.equal(new Set(ids).size, ids.length, ids.join(' '));
