@@ -51,15 +51,7 @@ function build(command, dir, what) {
   }
   mkdirSync(dir, { recursive: true });
   const cache = ['--image-cache', path.join(dir, 'cache')];
-  const words = [
-    ...cache,
-    '-o',
-    'image',
-    ...what.arguments,
-    'vm',
-    'debian-minimal',
-    ...what.elements,
-  ];
+  const words = [...cache, '-o', 'image', ...what.arguments, 'debian-minimal', ...what.elements];
   const env = {
     ...process.env,
     ...hostSources(),
