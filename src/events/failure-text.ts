@@ -131,12 +131,24 @@ function breakAdvice(failure: Failure, command: string): string[] {
   if (failure.kind !== 'hook') {
     return [];
   }
+  const point = hookPoint(failure);
   return [
     'Get a shell where it failed:',
     `  break=after-error ${command}`,
-    `Get a shell before the phase "${failure.phase}":`,
-    `  break=before-${failure.phase} ${command}`,
+    point === undefined
+      ? `Get a shell before the phase "${failure.phase}":`
+      : 'Get a shell before it runs:',
+    `  break=${quoteWord(`before-${point ?? failure.phase}`)} ${command}`,
   ];
+}
+
+/**
+ * The hook as a break point names it. A file of `environment.d` is no hook, and one that another hook
+ * has made is not known when a build starts: undefined.
+ */
+function hookPoint({ phase, hook, path, element }: HookFailure): string | undefined {
+  const point = `${phase}.d/${hook}`;
+  return element !== undefined && path.endsWith(`/${point}`) ? point : undefined;
 }
 
 // Source: signal(7), the signals that end processes in practice.

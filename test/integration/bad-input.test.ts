@@ -118,7 +118,7 @@ const CASES: readonly Case[] = [
     },
     args: ['tiny', 'bad'],
     status: 1,
-    says: [/10-bad/, /\bbad\b/, /42/, /last-words/],
+    says: [/10-bad/, /\bbad\b/, /42/, /last-words/, /break=before-install\.d\/10-bad /],
     started: true,
   },
   {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Failure } from '../../../src/events/failure.ts';
+import type { Failure, HookFailure } from '../../../src/events/failure.ts';
 import {
   explainStatus,
   type FailureContext,
@@ -9,7 +9,7 @@ import {
   renderFailure,
 } from '../../../src/events/failure-text.ts';
 
-const HOOK: Failure = {
+const HOOK: HookFailure = {
   kind: 'hook',
   message: 'Hook "10-foo" failed',
   phase: 'install',
@@ -41,8 +41,8 @@ const CASES: readonly (readonly [Failure, FailureContext, readonly string[]])[] 
       '  Look at it',
       '  Get a shell where it failed:',
       '    break=after-error disk-image-create ...',
-      '  Get a shell before the phase "install":',
-      '    break=before-install disk-image-create ...',
+      '  Get a shell before it runs:',
+      '    break=before-install.d/10-foo disk-image-create ...',
       '  The whole log: x.log',
     ],
   ],
@@ -69,8 +69,8 @@ const CASES: readonly (readonly [Failure, FailureContext, readonly string[]])[] 
       '  Look at it',
       '  Get a shell where it failed:',
       '    break=after-error disk-image-create ...',
-      '  Get a shell before the phase "install":',
-      '    break=before-install disk-image-create ...',
+      '  Get a shell before it runs:',
+      '    break=before-install.d/10-foo disk-image-create ...',
     ],
   ],
   [
@@ -139,8 +139,27 @@ test('renderFailure() says what happened, where, the last words and what to do n
 
 test('renderFailure() repeats the command that was given', () => {
   const lines = renderFailure(HOOK, { command: 'disk-image-create vm' });
-  assert.ok(lines.includes('    break=before-install disk-image-create vm'));
+  assert.ok(lines.includes('    break=before-install.d/10-foo disk-image-create vm'));
 });
+
+const BREAK_POINTS: readonly (readonly [string, Partial<HookFailure>, string])[] = [
+  ['a hook of an element', {}, 'before-install.d/10-foo'],
+  ['a hook that another one made', { element: undefined }, 'before-install'],
+  ['a file before the hooks', { path: '/elements/bar/environment.d/10-foo' }, 'before-install'],
+  ['another directory of that ending', { path: '/e/bar/my-install.d/10-foo' }, 'before-install'],
+  [
+    'a name that a shell would split',
+    { hook: '10 foo', path: '/e/bar/install.d/10 foo' },
+    "'before-install.d/10 foo'",
+  ],
+];
+
+for (const [claim, differing, point] of BREAK_POINTS) {
+  test(`renderFailure() names a break point that a build knows: ${claim}`, () => {
+    const lines = renderFailure({ ...HOOK, ...differing } as HookFailure, { command: 'again' });
+    assert.ok(lines.includes(`    break=${point} again`), lines.join('\n'));
+  });
+}
 
 test('explainStatus() names what shells mean', () => {
   assert.equal(explainStatus(3), '3');
