@@ -142,21 +142,23 @@ test('renderFailure() repeats the command that was given', () => {
   assert.ok(lines.includes('    break=before-install.d/10-foo disk-image-create vm'));
 });
 
-const BREAK_POINTS: readonly (readonly [string, Partial<HookFailure>, string])[] = [
-  ['a hook of an element', {}, 'before-install.d/10-foo'],
-  ['a hook that another one made', { element: undefined }, 'before-install'],
-  ['a file before the hooks', { path: '/elements/bar/environment.d/10-foo' }, 'before-install'],
-  ['another directory of that ending', { path: '/e/bar/my-install.d/10-foo' }, 'before-install'],
+const { element: _element, ...MADE } = HOOK;
+
+const BREAK_POINTS: readonly (readonly [string, HookFailure, string])[] = [
+  ['a hook of an element', HOOK, 'before-install.d/10-foo'],
+  ['a hook that another one made', MADE, 'before-install'],
+  ['a file before the hooks', { ...HOOK, path: '/e/bar/environment.d/10-foo' }, 'before-install'],
+  ['another directory', { ...HOOK, path: '/e/bar/my-install.d/10-foo' }, 'before-install'],
   [
     'a name that a shell would split',
-    { hook: '10 foo', path: '/e/bar/install.d/10 foo' },
+    { ...HOOK, hook: '10 foo', path: '/e/bar/install.d/10 foo' },
     "'before-install.d/10 foo'",
   ],
 ];
 
-for (const [claim, differing, point] of BREAK_POINTS) {
+for (const [claim, failure, point] of BREAK_POINTS) {
   test(`renderFailure() names a break point that a build knows: ${claim}`, () => {
-    const lines = renderFailure({ ...HOOK, ...differing } as HookFailure, { command: 'again' });
+    const lines = renderFailure(failure, { command: 'again' });
     assert.ok(lines.includes(`    break=${point} again`), lines.join('\n'));
   });
 }
