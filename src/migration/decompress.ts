@@ -71,7 +71,12 @@ interface Pipes {
   readonly input: Writable | undefined;
   readonly output: Readable | undefined;
   readonly onData: (chunk: Buffer) => void;
-  readonly tool: { readonly format: string; readonly child: Child } | undefined;
+  readonly tool: Tool | undefined;
+}
+
+interface Tool {
+  readonly format: string;
+  readonly child: Child;
 }
 
 class Piped implements Decompressor {
@@ -83,31 +88,7 @@ class Piped implements Decompressor {
 
   constructor(pipes: Pipes) {
     this.#pipes = pipes;
-    const { output, onData, tool } = pipes;
-    output?.on('data', (chunk: Buffer) => {
-      if (this.#error === undefined) {
-        try {
-          onData(chunk);
-        } catch (error) {
-          this.#fail(error as Error);
-        }
-      }
-    });
-    this.#ended = new Promise((resolve) => {
-      output?.once('end', resolve);
-      output?.once('error', (error) => {
-        this.#fail(new Error(`It is not whole gzip data: ${error.message}`));
-        resolve();
-      });
-      if (tool !== undefined) {
-        void this.#watch(tool).then(() => {
-          resolve();
-          // One that ended without reading everything drains nothing more.
-          this.#isOver = true;
-          this.#wake?.();
-        });
-      }
-    });
+    this.#ended = this.#run(pipes);
   }
 
   async write(chunk: Buffer): Promise<void> {
@@ -123,12 +104,10 @@ class Piped implements Decompressor {
   }
 
   async end(): Promise<void> {
-    this.#pipes.input?.end();
-    await this.#ended;
-    // A tool has ended its output before it says, by its status, what it thinks of the data.
-    if (this.#pipes.tool !== undefined) {
-      await this.#watch(this.#pipes.tool);
+    if (!this.#isOver) {
+      this.#pipes.input?.end();
     }
+    await this.#ended;
     this.#check();
   }
 
@@ -144,25 +123,44 @@ class Piped implements Decompressor {
     }
   }
 
-  #fail(error: Error): void {
-    this.#error ??= error;
+  /** Never rejects: what is wrong is in `#error`. */
+  async #run({ output, onData, tool }: Pipes): Promise<void> {
+    let broken: Error | undefined;
+    try {
+      // To ask for a chunk is to let the next one be unpacked, in another thread or process, meanwhile.
+      for await (const chunk of output ?? []) {
+        this.#hand(onData, chunk as Buffer);
+        if (this.#error !== undefined) {
+          break;
+        }
+      }
+    } catch (error) {
+      broken = new Error(`It is not whole gzip data: ${(error as Error).message}`);
+    }
+    // One that ended without reading everything drains nothing more.
+    this.#isOver = true;
     this.#wake?.();
+    // A tool has ended its output before it says, by its status, what it thinks of the data.
+    this.#error ??= tool === undefined ? broken : await faultOf(tool);
   }
 
-  async #watch({
-    format,
-    child,
-  }: {
-    readonly format: string;
-    readonly child: Child;
-  }): Promise<void> {
-    const exit = await child.exit;
-    if (exit.kind === 'spawn-error') {
-      this.#fail(
-        hostError(`Cannot start ${format}: ${exit.code}`, `Install the package that has ${format}`),
-      );
-    } else if (exit.kind === 'signal' || exit.code !== 0) {
-      this.#fail(new Error(`It is not whole ${format} data`));
+  #hand(onData: Pipes['onData'], chunk: Buffer): void {
+    try {
+      onData(chunk);
+    } catch (error) {
+      this.#error = error as Error;
     }
   }
+}
+
+async function faultOf({ format, child }: Tool): Promise<Error | undefined> {
+  const exit = await child.exit;
+  if (exit.kind === 'spawn-error') {
+    return hostError(
+      `Cannot start ${format}: ${exit.code}`,
+      `Install the package that has ${format}`,
+    );
+  }
+  const isWhole = exit.kind === 'code' && exit.code === 0;
+  return isWhole ? undefined : new Error(`It is not whole ${format} data`);
 }

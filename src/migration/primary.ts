@@ -46,7 +46,7 @@ export class PrimaryReader implements XmlHandler {
 
   /** @throws XmlError */
   write(chunk: Buffer): void {
-    this.#scanner.write(chunk.toString('latin1'));
+    this.#scanner.write(chunk);
   }
 
   /** @throws Error when the document is not complete. */

@@ -32,7 +32,7 @@ export function repositoryRoot(repomdUrl: string): string {
 export function parseRepomd(content: Buffer, repomdUrl: string): PrimaryFile {
   const reader = new RepomdReader();
   const scanner = new XmlScanner(reader);
-  scanner.write(content.toString('latin1'));
+  scanner.write(content);
   scanner.end();
   const { primary } = reader;
   if (primary === undefined) {

@@ -1,25 +1,28 @@
 /**
- * Reads XML as it arrives, at about the speed at which it can be decompressed.
+ * Reads XML as it arrives, faster than it can be decompressed.
  *
  * It checks what has to do with structure: one root, tags that match, attributes in quotes, nothing that
  * ends in the middle. What nobody asks for is not judged further: a bad entity in a text that is skipped
  * stays unnoticed. No document type declarations with rules of their own, and UTF-8 only. (A SAX parser
- * takes five times as long for metadata of a whole distribution; a test compares the two.)
+ * takes many times as long for metadata of a whole distribution; a test compares the two.)
  *
- * Input is bytes as `latin1` text, so that a chunk may end anywhere; what is handed out is decoded.
+ * Input is bytes, so that a chunk may end anywhere; only what is handed out is decoded.
  */
-
-/** Where the text stopped being XML that we read. */
-export class XmlError extends Error {
-  /** Bytes from the start. */
-  readonly offset: number;
-
-  constructor(message: string, offset: number) {
-    super(`${message}, at byte ${offset}`);
-    this.name = 'XmlError';
-    this.offset = offset;
-  }
-}
+import { XmlAttributes } from './xml-attributes.ts';
+import {
+  BANG,
+  GREATER,
+  hasBytesAt,
+  indexAfter,
+  indexOfLess,
+  QUESTION,
+  SLASH,
+  skipBlanks,
+  skipName,
+} from './xml-bytes.ts';
+import { decodeText } from './xml-entities.ts';
+import { XmlError } from './xml-error.ts';
+import { type XmlName, XmlNames } from './xml-names.ts';
 
 /** What is told of elements. The root has depth 1. */
 export interface XmlHandler {
@@ -29,49 +32,22 @@ export interface XmlHandler {
 
 /** A tag, comment or wanted text that is longer than this is a fault, not a document. */
 const LONGEST_TOKEN = 1 << 20;
-
-/** What a byte is in a tag. Bytes above 127 are parts of letters. */
-const NAME = 0;
-const BLANK = 1;
-const SPECIAL = 2;
-const KINDS = new Uint8Array(256);
-for (const char of ' \t\r\n') {
-  KINDS[char.charCodeAt(0)] = BLANK;
-}
-for (const char of '/>=<"\'&!?') {
-  KINDS[char.charCodeAt(0)] = SPECIAL;
-}
-const GREATER = 62;
-const LESS = 60;
-const SLASH = 47;
-const EQUALS = 61;
-const DOUBLE = 34;
-const SINGLE = 39;
-const BANG = 33;
-const QUESTION = 63;
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  apos: "'",
-};
+/** What it takes to tell the encoding. */
+const LONGEST_MARK = 4;
 
 export class XmlScanner {
   readonly #handler: XmlHandler;
-  readonly #open: string[] = [];
-  #rest = '';
+  readonly #names = new XmlNames();
+  readonly #open: XmlName[] = [];
+  /** Of the current tag. */
+  readonly #attributes = new XmlAttributes();
+  #rest: Buffer = Buffer.alloc(0);
   /** Bytes before `#rest`. */
   #offset = 0;
   #started = false;
   #rootSeen = false;
   #collecting = false;
   #text = '';
-  /** The current tag: its source, and the ends of names and values of its attributes. */
-  #source = '';
-  #attributes = new Int32Array(4 * 16);
-  #marks = 0;
 
   constructor(handler: XmlHandler) {
     this.#handler = handler;
@@ -86,30 +62,20 @@ export class XmlScanner {
   /** The text since `collectText`, decoded; ends the collecting. */
   text(): string {
     this.#collecting = false;
-    return decodeUtf8(this.#text);
+    return this.#text;
   }
 
-  /** The value of an attribute of the element that was just opened, decoded. */
+  /** The value of an attribute of the element that was just opened, decoded. @throws XmlError */
   attribute(name: string): string | undefined {
-    let value: string | undefined;
-    for (let index = 0; index < this.#marks; index += 4) {
-      const [start = 0, end = 0, from = 0, to = 0] = this.#attributes.subarray(index, index + 4);
-      if (end - start === name.length && this.#source.startsWith(name, start)) {
-        if (value !== undefined) {
-          throw this.#error(`The attribute ${name} is there twice`, start);
-        }
-        value = decodeUtf8(this.#decodeEntities(this.#source.slice(from, to), from));
-      }
-    }
-    return value;
+    return this.#attributes.get(name);
   }
 
-  /** @throws XmlError */
-  write(chunk: string): void {
-    const source = this.#rest === '' ? chunk : this.#rest + chunk;
-    this.#source = source;
-    const used = this.#scan(source, this.#started ? 0 : this.#start(source));
-    this.#rest = source.slice(used);
+  /** @throws XmlError, or what the handler throws. */
+  write(chunk: Buffer): void {
+    const source = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const from = this.#started ? 0 : this.#start(source);
+    const used = this.#started ? this.#scan(source, from) : 0;
+    this.#rest = source.subarray(used);
     if (this.#rest.length > LONGEST_TOKEN) {
       throw this.#error('Something begins that does not end', used);
     }
@@ -118,13 +84,13 @@ export class XmlScanner {
 
   /** @throws XmlError when the document is not complete. */
   end(): void {
-    this.#source = '';
-    if (this.#rest.trim() !== '') {
-      throw this.#error(`It ends in the middle of '${this.#rest.slice(0, 20)}'`, 0);
+    const rest = this.#rest.toString('utf8', 0, 20);
+    if (rest.trim() !== '') {
+      throw this.#error(`It ends in the middle of '${rest}'`, 0);
     }
     const inside = this.#open.pop();
     if (inside !== undefined) {
-      throw this.#error(`It ends inside of <${inside}>`, 0);
+      throw this.#error(`It ends inside of <${inside.text}>`, 0);
     }
     if (!this.#rootSeen) {
       throw this.#error('It has no elements', 0);
@@ -132,22 +98,23 @@ export class XmlScanner {
   }
 
   /** After the byte-order mark, once there are enough bytes to see it. */
-  #start(source: string): number {
-    if (source.length < 4) {
+  #start(source: Buffer): number {
+    if (source.length < LONGEST_MARK) {
       return 0;
     }
     this.#started = true;
-    if (/^(?:\xfe\xff|\xff\xfe|\0)/.test(source)) {
+    const mark = source.toString('latin1', 0, LONGEST_MARK);
+    if (/^(?:\xfe\xff|\xff\xfe|\0)/.test(mark)) {
       throw this.#error('It is not UTF-8', 0);
     }
-    return source.startsWith('\xef\xbb\xbf') ? 3 : 0;
+    return mark.startsWith('\xef\xbb\xbf') ? 3 : 0;
   }
 
   /** Returns how much of the source has been used. */
-  #scan(source: string, from: number): number {
-    let at = this.#started ? from : source.length + 1;
+  #scan(source: Buffer, from: number): number {
+    let at = from;
     while (at < source.length) {
-      const tag = source.indexOf('<', at);
+      const tag = indexOfLess(source, at);
       if (tag < 0) {
         return this.#keepText(source, at);
       }
@@ -160,11 +127,11 @@ export class XmlScanner {
       }
       at = after;
     }
-    return Math.min(at, this.#started ? source.length : 0);
+    return at;
   }
 
   /** A text that has not ended: what is wanted is kept whole, for its entities. */
-  #keepText(source: string, at: number): number {
+  #keepText(source: Buffer, at: number): number {
     if (this.#collecting) {
       return at;
     }
@@ -172,20 +139,20 @@ export class XmlScanner {
     return source.length;
   }
 
-  #takeText(source: string, from: number, to: number): void {
+  #takeText(source: Buffer, from: number, to: number): void {
     if (this.#collecting) {
-      this.#text += this.#decodeEntities(source.slice(from, to), from);
-    } else if (this.#open.length === 0 && source.slice(from, to).trim() !== '') {
+      this.#text += decodeText(source.subarray(from, to), this.#offset + from);
+    } else if (this.#open.length === 0 && source.toString('utf8', from, to).trim() !== '') {
       throw this.#error('There is text outside of the root element', from);
     }
   }
 
   /** What starts with `<` at `tag`: the index after it, or -1 when it has not all arrived. */
-  #markup(source: string, tag: number): number {
+  #markup(source: Buffer, tag: number): number {
     if (tag + 1 >= source.length) {
       return -1;
     }
-    switch (source.charCodeAt(tag + 1)) {
+    switch (source[tag + 1]) {
       case SLASH:
         return this.#closeTag(source, tag);
       case BANG:
@@ -197,40 +164,38 @@ export class XmlScanner {
     }
   }
 
-  #closeTag(source: string, tag: number): number {
-    const end = source.indexOf('>', tag + 2);
+  #closeTag(source: Buffer, tag: number): number {
+    const name = this.#open[this.#open.length - 1];
+    if (name !== undefined && hasBytesAt(source, name.bytes, tag + 2)) {
+      const end = skipBlanks(source, tag + 2 + name.bytes.length);
+      if (source[end] === GREATER) {
+        this.#handler.close(name.text, this.#open.length, this);
+        this.#open.pop();
+        return end + 1;
+      }
+    }
+    const end = source.indexOf(GREATER, tag + 2);
     if (end < 0) {
       return -1;
     }
-    const depth = this.#open.length;
-    const name = this.#open[depth - 1];
-    const isRight =
-      name !== undefined &&
-      source.startsWith(name, tag + 2) &&
-      (end === tag + 2 + name.length || source.slice(tag + 2 + name.length, end).trim() === '');
-    if (!isRight) {
-      const found = source.slice(tag, Math.min(end + 1, tag + 40));
-      throw this.#error(`${found} closes ${name === undefined ? 'nothing' : `<${name}>`}`, tag);
-    }
-    this.#handler.close(name, depth, this);
-    this.#open.pop();
-    return end + 1;
+    const found = source.toString('utf8', tag, Math.min(end + 1, tag + 40));
+    throw this.#error(`${found} closes ${name === undefined ? 'nothing' : `<${name.text}>`}`, tag);
   }
 
-  #openTag(source: string, tag: number): number {
+  #openTag(source: Buffer, tag: number): number {
     let at = skipName(source, tag + 1);
     if (at >= source.length) {
       return -1;
     }
-    const name = source.slice(tag + 1, at);
-    if (name === '' || /^[-.\d]/.test(name)) {
+    if (at === tag + 1 || isNoFirstLetter(source[tag + 1] as number)) {
       throw this.#error("'<' is not followed by a name", tag);
     }
-    this.#marks = 0;
+    const name = this.#names.find(source, tag + 1, at);
+    this.#attributes.begin(source, this.#offset);
     for (;;) {
       const blank = at;
       at = skipBlanks(source, at);
-      const char = source.charCodeAt(at);
+      const char = source[at];
       if (char === GREATER) {
         this.#opened(name, false, tag);
         return at + 1;
@@ -238,131 +203,84 @@ export class XmlScanner {
       if (at + 1 >= source.length) {
         return -1;
       }
-      if (char === SLASH && source.charCodeAt(at + 1) === GREATER) {
+      if (char === SLASH && source[at + 1] === GREATER) {
         this.#opened(name, true, tag);
         return at + 2;
       }
       if (at === blank) {
-        throw this.#error(`The tag <${name}> is not well-formed`, at);
+        throw this.#error(`The tag <${name.text}> is not well-formed`, at);
       }
-      at = this.#attribute(source, at);
+      at = this.#attributes.take(at);
       if (at < 0) {
         return -1;
       }
     }
   }
 
-  /** One `name="value"`: the index after it, or -1. */
-  #attribute(source: string, start: number): number {
-    const end = skipName(source, start);
-    const equals = skipBlanks(source, end);
-    const quoteAt = skipBlanks(source, equals + 1);
-    if (quoteAt >= source.length) {
-      return -1;
-    }
-    const quote = source.charCodeAt(quoteAt);
-    const isRight =
-      end > start && source.charCodeAt(equals) === EQUALS && (quote === DOUBLE || quote === SINGLE);
-    if (!isRight) {
-      throw this.#error('An attribute is not of the form name="value"', start);
-    }
-    for (let at = quoteAt + 1; at < source.length; at += 1) {
-      const char = source.charCodeAt(at);
-      if (char === quote) {
-        this.#mark(start, end);
-        this.#mark(quoteAt + 1, at);
-        return at + 1;
-      }
-      if (char === LESS) {
-        throw this.#error("There is a '<' in an attribute", at);
-      }
-    }
-    return -1;
-  }
-
-  #mark(from: number, to: number): void {
-    if (this.#marks === this.#attributes.length) {
-      const more = new Int32Array(2 * this.#marks);
-      more.set(this.#attributes);
-      this.#attributes = more;
-    }
-    this.#attributes[this.#marks] = from;
-    this.#attributes[this.#marks + 1] = to;
-    this.#marks += 2;
-  }
-
-  #opened(name: string, isEmpty: boolean, tag: number): void {
+  #opened(name: XmlName, isEmpty: boolean, tag: number): void {
     const depth = this.#open.length + 1;
     if (depth === 1) {
       if (this.#rootSeen) {
-        throw this.#error(`<${name}> is a second root element`, tag);
+        throw this.#error(`<${name.text}> is a second root element`, tag);
       }
       this.#rootSeen = true;
     }
     this.#open.push(name);
-    this.#handler.open(name, depth, this);
+    this.#handler.open(name.text, depth, this);
     if (isEmpty) {
-      this.#handler.close(name, depth, this);
+      this.#handler.close(name.text, depth, this);
       this.#open.pop();
     }
   }
 
-  #declaration(source: string, tag: number): number {
-    if (source.startsWith('<!--', tag)) {
-      return after(source, '-->', tag + 4);
+  #declaration(source: Buffer, tag: number): number {
+    const start = source.toString('latin1', tag, tag + 9);
+    if (start.startsWith('<!--')) {
+      return indexAfter(source, '-->', tag + 4);
     }
-    if (source.startsWith('<![CDATA[', tag)) {
+    if (start === '<![CDATA[') {
       return this.#characterData(source, tag);
     }
-    return source.length - tag < 9 ? -1 : this.#documentType(source, tag);
+    if (start === '<!DOCTYPE' && !this.#rootSeen) {
+      return this.#documentType(source, tag);
+    }
+    if (start.length < 9) {
+      return -1;
+    }
+    throw this.#error("'<!' is neither a comment nor CDATA", tag);
   }
 
-  #characterData(source: string, tag: number): number {
+  #characterData(source: Buffer, tag: number): number {
     if (this.#open.length === 0) {
       throw this.#error('There is text outside of the root element', tag);
     }
-    const end = source.indexOf(']]>', tag + 9);
-    if (end >= 0 && this.#collecting) {
-      this.#text += source.slice(tag + 9, end);
+    const after = indexAfter(source, ']]>', tag + 9);
+    if (after >= 0 && this.#collecting) {
+      this.#text += source.toString('utf8', tag + 9, after - 3);
     }
-    return end < 0 ? -1 : end + 3;
+    return after;
   }
 
-  #documentType(source: string, tag: number): number {
-    if (!source.startsWith('<!DOCTYPE', tag) || this.#rootSeen) {
-      throw this.#error("'<!' is neither a comment nor CDATA", tag);
-    }
-    const end = source.indexOf('>', tag);
-    if (source.slice(tag, end < 0 ? source.length : end).includes('[')) {
+  #documentType(source: Buffer, tag: number): number {
+    const end = source.indexOf(GREATER, tag);
+    if (source.subarray(tag, end < 0 ? source.length : end).includes('[')) {
       throw this.#error('A document type with rules of its own is not read', tag);
     }
     return end < 0 ? -1 : end + 1;
   }
 
-  #instruction(source: string, tag: number): number {
-    const end = source.indexOf('?>', tag + 2);
-    if (end < 0) {
+  #instruction(source: Buffer, tag: number): number {
+    const after = indexAfter(source, '?>', tag + 2);
+    if (after < 0) {
       return -1;
     }
     const encoding = /^<\?xml\s[^?]*\bencoding\s*=\s*["']([^"']*)["']/.exec(
-      source.slice(tag, Math.min(end, tag + 200)),
+      source.toString('latin1', tag, Math.min(after, tag + 200)),
     )?.[1];
     if (encoding !== undefined && !/^(?:utf-?8|us-ascii)$/i.test(encoding)) {
       throw this.#error(`Its encoding is ${encoding}: only UTF-8 is read`, tag);
     }
-    return end + 2;
-  }
-
-  #decodeEntities(text: string, from: number): string {
-    return text.includes('&')
-      ? text.replace(/&(?:([^;&\s]{1,32});)?/g, (found, name: string | undefined) => {
-          const value = name === undefined ? undefined : entity(name);
-          if (value === undefined) {
-            throw this.#error(`'${found}' is no entity`, from);
-          }
-          return Buffer.from(value).toString('latin1');
-        })
-      : text;
+    return after;
   }
 
   #error(message: string, at: number): XmlError {
@@ -370,46 +288,7 @@ export class XmlScanner {
   }
 }
 
-function entity(name: string): string | undefined {
-  const digits = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name);
-  if (digits === null) {
-    return ENTITIES[name];
-  }
-  const [, hexadecimal, decimal] = digits;
-  const code = hexadecimal === undefined ? Number(decimal) : Number.parseInt(hexadecimal, 16);
-  const isChar =
-    code === 9 ||
-    code === 10 ||
-    code === 13 ||
-    (code >= 0x20 && code < 0xd800) ||
-    (code > 0xdfff && code < 0xfffe) ||
-    (code >= 0x10000 && code <= 0x10ffff);
-  return isChar ? String.fromCodePoint(code) : undefined;
-}
-
-function skipName(source: string, from: number): number {
-  let at = from;
-  while (at < source.length && KINDS[source.charCodeAt(at)] === NAME) {
-    at += 1;
-  }
-  return at;
-}
-
-function skipBlanks(source: string, from: number): number {
-  let at = from;
-  while (at < source.length && KINDS[source.charCodeAt(at)] === BLANK) {
-    at += 1;
-  }
-  return at;
-}
-
-/** The index after `mark`, or -1. */
-function after(source: string, mark: string, from: number): number {
-  const end = source.indexOf(mark, from);
-  return end < 0 ? -1 : end + mark.length;
-}
-
-/** Also makes a copy, so that a short text does not keep the chunk in memory that it came from. */
-function decodeUtf8(text: string): string {
-  return Buffer.from(text, 'latin1').toString('utf8');
+/** A digit, a dot or a dash. */
+function isNoFirstLetter(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || byte === 0x2d || byte === 0x2e;
 }

@@ -183,6 +183,7 @@ const FAULTS: readonly (readonly [what: string, xml: string, message: RegExp])[]
   ['attributes without a blank', '<metadata a="1"b="2"/>', /not well-formed/],
   ['a tag in an attribute', '<metadata a="<b>"/>', /'<' in an attribute/],
   ['an unknown entity', inPackage('<name>&nbsp;</name>'), /'&nbsp;' is no entity/],
+  ['an entity that JavaScript knows', inPackage('<name>&constructor;</name>'), /no entity/],
   ['an ampersand', inPackage('<name>a & b</name>'), /'&' is no entity/],
   ['an attribute twice', inPackage('<version ver="1" ver="2"/>'), /twice/],
   ['entities of its own', '<!DOCTYPE a [<!ENTITY b "c">]><metadata/>', /rules of its own/],
