@@ -4,7 +4,6 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ciSystem } from '../events/ci-log.ts';
 import type { Emit } from '../events/event.ts';
 import { readEventLines } from '../events/event-lines.ts';
@@ -32,6 +31,7 @@ import { neededPrivilege } from '../sandbox/user-namespace.ts';
 import { makeWorkDir } from '../sandbox/work-dir.ts';
 import { openBuildCache } from './build-cache.ts';
 import { ownEnvironment, toolEnvironment } from './host-facts.ts';
+import { packageRoot } from './package-paths.ts';
 import { openReaders } from './readers.ts';
 
 export interface BuildImageRequest {
@@ -164,7 +164,7 @@ interface EngineRun {
 }
 
 async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
-  const script = fileURLToPath(new URL('./engine.js', import.meta.url));
+  const script = path.join(packageRoot, 'lib/program/engine.cjs');
   // The engine does not read them: `dibkit enter` finds the build by them, and `dibkit clean` spares them.
   const program = [process.execPath, script, order.buildDir, order.imageDir, order.staging];
   const { environment: env, privilege } = run;

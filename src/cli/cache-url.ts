@@ -14,7 +14,7 @@ import { reportFailure } from './report-failure.ts';
 /** As often as upstream has curl try. */
 const RETRIES = { ...DEFAULT_RETRIES, attempts: 4 };
 
-await runCommand(async () => {
+void runCommand(async () => {
   const command = new Command('cache-url')
     .description('Downloads URL to DESTINATION, unless the copy there is still current.')
     .usage('[-f] URL DESTINATION')

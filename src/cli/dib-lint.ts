@@ -60,7 +60,7 @@ interface Linted {
   readonly files: number;
 }
 
-await runCommand(async () => {
+void runCommand(async () => {
   const command = new Command('dib-lint')
     .description('Check elements.')
     .usage('[OPTION]... [DIRECTORY]...')

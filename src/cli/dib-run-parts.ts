@@ -25,7 +25,7 @@ order of their numbers, and ends with the status of the first that fails.
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-await runCommand(async () => {
+void runCommand(async () => {
   const [first, ...rest] = process.argv.slice(2);
   if (first === '--help' || first === '-h') {
     process.stdout.write(USAGE);

@@ -34,7 +34,7 @@ const VERBS = {
   plan: async (argv: readonly string[]) => (await import('./plan.ts')).plan(argv),
 } as const;
 
-await runCommand(async () => {
+void runCommand(async () => {
   const [verb = '--help', ...rest] = process.argv.slice(2);
   if (Object.hasOwn(VERBS, verb)) {
     return VERBS[verb as keyof typeof VERBS](rest);

@@ -9,12 +9,10 @@ const main = async (): Promise<number> => {
   if (line === undefined) {
     return 0;
   }
-  const [{ buildImage }, { planBuild, wantsBase }, { hostFacts, ownEnvironment }] =
-    await Promise.all([
-      import('./build-image.ts'),
-      import('../plan/plan-build.ts'),
-      import('./host-facts.ts'),
-    ]);
+  const [{ planBuild, wantsBase }, { hostFacts, ownEnvironment }] = await Promise.all([
+    import('../plan/plan-build.ts'),
+    import('./host-facts.ts'),
+  ]);
   const { elements, options } = line;
   const environment = ownEnvironment();
   const plan = planBuild({ elements, options, argv, environment, host: hostFacts() });
@@ -22,6 +20,7 @@ const main = async (): Promise<number> => {
     const { explain } = await import('./explain.ts');
     return explain(plan, { skipBase: !wantsBase(options) });
   }
+  const { buildImage } = await import('./build-image.ts');
   return buildImage({
     plan,
     skipBase: !wantsBase(options),
@@ -29,4 +28,4 @@ const main = async (): Promise<number> => {
   });
 };
 
-await runCommand(main, { outlivesReaders: true });
+void runCommand(main, { outlivesReaders: true });

@@ -42,7 +42,7 @@ interface Options {
   readonly logs?: string;
 }
 
-await runCommand(
+void runCommand(
   async () => {
     const command = new Command('diskimage-builder')
       .description('Builds the images that YAML files describe.')

@@ -43,7 +43,7 @@ interface Options {
   readonly why?: string;
 }
 
-await runCommand(async () => {
+void runCommand(async () => {
   const command = new Command('element-info')
     .description('Print the elements that ELEMENT... stand for, dependencies first')
     .argument('<element...>', 'elements to start from')

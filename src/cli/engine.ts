@@ -25,62 +25,83 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
 // A root directory that only root may enter is no system: what the caller's umask hides, images must show.
 process.umask(0o022);
 
-// A socket, not a file stream: a read that waits in a thread of its own would keep us from exiting.
-const control = createInterface({ input: new Socket({ fd: CONTROL_DESCRIPTOR, writable: false }) });
-const lines = control[Symbol.asyncIterator]();
-const first = await lines.next();
-if (first.done) {
-  process.exit(1);
+// Not awaited: a bundle is no ES module.
+void main();
+
+async function main(): Promise<void> {
+  // A socket, not a file stream: a read that waits in a thread of its own would keep us from exiting.
+  const input = new Socket({ fd: CONTROL_DESCRIPTOR, writable: false });
+  const lines = createInterface({ input })[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.done) {
+    process.exit(1);
+  }
+  const order = JSON.parse(first.value) as EngineOrder;
+  const stopping = new AbortController();
+  const terminal = new LentTerminal(order.terminal);
+  const output = new Socket({ fd: EVENTS_DESCRIPTOR, readable: false, writable: true });
+  const readers = new FanOut([new JsonLines(output)]);
+  const context: Context = {
+    emit: readers.emit,
+    signal: stopping.signal,
+    toolEnvironment: toolEnvironment(toolPath(order.build.plan.environment.PATH)),
+  };
+  void listen(lines, { terminal, stopping });
+
+  const started = performance.now();
+  const failure = await runBuild(order, { context, terminal }).then(
+    () => undefined,
+    (error: unknown): Failure =>
+      failureOf(stopping.signal.aborted ? stopping.signal.reason : error),
+  );
+  readers.emit({
+    kind: 'build-end',
+    durationMs: performance.now() - started,
+    ...(failure === undefined ? {} : { failure }),
+  });
+  await readers[Symbol.asyncDispose]();
+  if (order.terminal && terminal.lost()) {
+    // An ordinary exit without the terminal that there was is an abort; see main.ts.
+    process.kill(process.pid, 'SIGKILL');
+  }
+  process.exit(0);
 }
-const order = JSON.parse(first.value) as EngineOrder;
-const stopping = new AbortController();
-let giveTerminal: (() => void) | undefined;
 
-const events = new JsonLines(
-  new Socket({ fd: EVENTS_DESCRIPTOR, readable: false, writable: true }),
-);
-const readers = new FanOut([events]);
-const context: Context = {
-  emit: readers.emit,
-  signal: stopping.signal,
-  toolEnvironment: toolEnvironment(toolPath(order.build.plan.environment.PATH)),
-};
-void listen();
+/** The command's terminal, which is ours only while it says so. */
+class LentTerminal {
+  readonly available: boolean;
+  #given: (() => void) | undefined;
 
-const started = performance.now();
-const failure = await runBuild(order, {
-  context,
-  terminal: {
-    available: order.terminal,
-    take: () =>
-      new Promise((resolve) => {
-        giveTerminal = resolve;
-      }),
-    lost: () => !isatty(0),
-  },
-}).then(
-  () => undefined,
-  (error: unknown): Failure => failureOf(stopping.signal.aborted ? stopping.signal.reason : error),
-);
-readers.emit({
-  kind: 'build-end',
-  durationMs: performance.now() - started,
-  ...(failure === undefined ? {} : { failure }),
-});
-await readers[Symbol.asyncDispose]();
-if (order.terminal && !isatty(0)) {
-  // An ordinary exit without the terminal that there was is an abort; see main.ts.
-  process.kill(process.pid, 'SIGKILL');
+  constructor(available: boolean) {
+    this.available = available;
+  }
+
+  take(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#given = resolve;
+    });
+  }
+
+  give(): void {
+    this.#given?.();
+  }
+
+  lost(): boolean {
+    return !isatty(0);
+  }
 }
-process.exit(0);
 
-async function listen(): Promise<void> {
+/** Does what the command's process says, until it is gone. */
+async function listen(
+  lines: AsyncIterator<string>,
+  engine: { readonly terminal: LentTerminal; readonly stopping: AbortController },
+): Promise<never> {
   for await (const line of { [Symbol.asyncIterator]: () => lines }) {
     const said = JSON.parse(line) as EngineControl;
     if (said.control === 'terminal') {
-      giveTerminal?.();
+      engine.terminal.give();
     } else {
-      stopping.abort(
+      engine.stopping.abort(
         new Failed({
           kind: 'interrupted',
           signal: said.signal,

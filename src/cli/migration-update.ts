@@ -26,7 +26,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   ...HOST_VERBS,
 };
 
-// Not awaited: the bundle is no ES module.
+// Not awaited: a bundle is no ES module.
 void runCommand(async () => {
   const [name = '--help', ...rest] = process.argv.slice(2);
   const verb = Object.entries(VERBS).find(([known]) => known === name)?.[1];

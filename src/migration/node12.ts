@@ -1,5 +1,5 @@
 /**
- * What the service uses and Node 12 lacks. Only in the bundle: scripts/bundle.mjs puts it in front of
+ * What the service uses and Node 12 lacks. Only in the bundle: scripts/bundle-service.mjs puts it in front of
  * everything else, and the modules below in the place of Node's. On a newer Node nothing here replaces
  * what is there.
  *
