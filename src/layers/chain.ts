@@ -6,16 +6,18 @@
  *
  * Once something cannot be kept, nothing after it can: it would stand on ground that is not in the store.
  */
-import { appendFile, cp, mkdir, rm } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
+import { readMemory } from '../sandbox/memory.ts';
 import { digestOf } from './digest.ts';
 import type { TreeLayers } from './finished.ts';
 import { takeFlock } from './flock.ts';
 import { type Lookup, type LookupRequest, type LookupRules, lookUp } from './lookup.ts';
 import type { PhaseInputs } from './match.ts';
-import { keyOf, LAYER_FORMAT, type LayerInputs, type LayerRecord, slotOf } from './record.ts';
-import { type LayerStore, measureTree, type StoredLayer } from './store.ts';
+import { Publisher } from './publisher.ts';
+import { keyOf, LAYER_FORMAT, type LayerInputs, slotOf } from './record.ts';
+import type { LayerStore, StoredLayer } from './store.ts';
 import { type StackPlace, TreeStack } from './tree-stack.ts';
 import { classOf, withoutRunPaths } from './variables.ts';
 import { currentBoot, isWhole } from './whole.ts';
@@ -23,6 +25,8 @@ import { currentBoot, isWhole } from './whole.ts';
 export interface ChainRequest {
   readonly store: LayerStore;
   readonly place: StackPlace;
+  /** KiB that must be free in memory for an upper to lie there. */
+  readonly minMemoryKiB: number;
   readonly rules: LookupRules;
   readonly hooksDir: string;
   /** For `ls`: the image that it is made for. */
@@ -44,25 +48,44 @@ export interface KeepRequest {
   readonly anew: boolean;
 }
 
+/** A layer of this build. */
+interface Link {
+  readonly key: string;
+  readonly phase: string;
+  /** In memory until its copy is needed, else in the store. */
+  directory: string;
+}
+
 export class LayerChain {
   readonly #request: ChainRequest;
   readonly #stack: TreeStack;
   readonly #dry: boolean;
-  readonly #layers: StoredLayer[] = [];
+  readonly #publisher: Publisher;
+  readonly #layers: Link[] = [];
+  #memory: boolean;
   #broken: string | undefined;
   #kept = 0;
   #claim: AsyncDisposable | undefined;
 
-  private constructor(request: ChainRequest, stack: TreeStack, dry: boolean) {
+  private constructor(
+    request: ChainRequest,
+    stack: TreeStack,
+    how: { readonly dry: boolean; readonly memory: boolean },
+  ) {
     this.#request = request;
     this.#stack = stack;
-    this.#dry = dry;
+    this.#publisher = new Publisher(request.store, request.place.build);
+    this.#dry = how.dry;
+    this.#memory = how.memory;
   }
 
   /** Undefined where no overlay can be mounted. The caller has made `place.build`. */
   static async open(request: ChainRequest, context: Context): Promise<LayerChain | undefined> {
     const stack = new TreeStack(request.place);
-    return (await stack.probe(context)) ? new LayerChain(request, stack, false) : undefined;
+    const memory = await stack.probe('memory', context);
+    return (await stack.probe('store', context))
+      ? new LayerChain(request, stack, { dry: false, memory })
+      : undefined;
   }
 
   get store(): LayerStore {
@@ -71,7 +94,7 @@ export class LayerChain {
 
   /** A chain that looks layers up, and neither holds on to them nor makes any. */
   static dry(request: ChainRequest): LayerChain {
-    return new LayerChain(request, new TreeStack(request.place), true);
+    return new LayerChain(request, new TreeStack(request.place), { dry: true, memory: false });
   }
 
   get isDry(): boolean {
@@ -92,21 +115,22 @@ export class LayerChain {
   get parts(): TreeLayers {
     const { upper } = this.#stack;
     return {
-      layers: this.#layers.map(({ directory, record }) => ({
+      layers: this.#layers.map(({ directory, phase }) => ({
         directory: path.join(directory, 'tree'),
-        phase: record.phase,
+        phase,
       })),
       ...(upper === undefined ? {} : { top: upper }),
     };
   }
 
-  get top(): StoredLayer | undefined {
-    return this.#layers.at(-1);
+  /** Key of the highest layer. */
+  get top(): string | undefined {
+    return this.#layers.at(-1)?.key;
   }
 
   /** Why nothing more is kept; undefined while all is in order. */
   get broken(): string | undefined {
-    return this.#broken;
+    return this.#broken ?? this.#publisher.fault;
   }
 
   get mounted(): boolean {
@@ -154,8 +178,9 @@ export class LayerChain {
     if (!this.#dry) {
       await store.touch(layer.key);
     }
-    this.#layers.push(layer);
-    this.#stack.expectBinds(layer.record.binds);
+    const { key, directory, record } = layer;
+    this.#layers.push({ key, directory, phase: record.phase });
+    this.#stack.expectBinds(record.binds);
   }
 
   /**
@@ -175,7 +200,7 @@ export class LayerChain {
       claim = await takeFlock(file, { ...exclusive, wait: true }, context);
     }
     // Only now: nobody may come between two parts of one phase.
-    await before?.[Symbol.asyncDispose]();
+    this.#giveBack(before);
     this.#claim = {
       [Symbol.asyncDispose]: async () => {
         // Who waits for it holds it open; who comes later finds the layer.
@@ -185,9 +210,16 @@ export class LayerChain {
     };
   }
 
-  async release(): Promise<void> {
-    await this.#claim?.[Symbol.asyncDispose]();
+  release(): void {
+    this.#giveBack(this.#claim);
     this.#claim = undefined;
+  }
+
+  /** Whoever waits for a layer is let in once it is there. */
+  #giveBack(claim: AsyncDisposable | undefined): void {
+    if (claim !== undefined) {
+      this.#publisher.afterwards(async () => claim[Symbol.asyncDispose]());
+    }
   }
 
   /** Whether something of this build has been made anew: then there is nothing to compare with above it. */
@@ -197,12 +229,40 @@ export class LayerChain {
 
   /** Mounts the tree, if it is not mounted yet. */
   async begin(context: Context): Promise<void> {
-    await this.#stack.begin(this.keys, context);
+    if (this.#stack.mounted) {
+      return;
+    }
+    const { minMemoryKiB } = this.#request;
+    if (this.#memory && (await readMemory()).availableKiB < minMemoryKiB) {
+      await this.#leaveMemory();
+    }
+    const trees = this.directories.map((directory) => path.join(directory, 'tree'));
+    await this.#stack.begin(trees, this.#memory ? 'memory' : 'store', context);
   }
 
-  /** Publishes what was done since `begin`; false when the tree goes on as it is. */
+  /** Goes on in the store's file system, and gives back what layers take of the memory. */
+  async #leaveMemory(): Promise<void> {
+    this.#memory = false;
+    await this.#publisher.settle();
+    if (this.#publisher.fault !== undefined) {
+      // Nothing else has these layers.
+      return;
+    }
+    for (const layer of this.#layers) {
+      const stored = this.store.pathOf(layer.key);
+      if (layer.directory !== stored) {
+        await rm(layer.directory, { recursive: true, force: true });
+        layer.directory = stored;
+      }
+    }
+  }
+
+  /**
+   * Makes a layer of what was done since `begin`; false when the tree goes on as it is. One in memory gets
+   * into the store beside what comes next: `settle` waits for it.
+   */
   async keep(request: KeepRequest, context: Context): Promise<boolean> {
-    if (this.#broken !== undefined) {
+    if (this.broken !== undefined) {
       return false;
     }
     const outcome = await this.#stack.take(context);
@@ -212,14 +272,15 @@ export class LayerChain {
       }
       return false;
     }
-    const { directory, binds } = outcome.taken;
+    const { directory, inMemory, binds } = outcome.taken;
     await this.#saveHooks(request.hooksWritten, directory);
     await request.saveBeside(path.join(directory, 'beside'));
+    const { store } = this.#request;
     const slot = this.#slot(request.phase);
-    const measured = await measureTree(path.join(directory, 'tree'), context);
-    const record: LayerRecord = {
+    const key = store.freeKey(keyOf(slot, request.inputs), request.anew);
+    const record = {
       format: LAYER_FORMAT,
-      key: keyOf(slot, request.inputs),
+      key,
       parent: this.#parent,
       phase: request.phase,
       created: new Date().toISOString(),
@@ -232,20 +293,49 @@ export class LayerChain {
       hooksRemoved: request.hooksRemoved,
       undeclaredNetwork: request.undeclaredNetwork,
       image: this.#request.image,
-      ...measured,
     };
-    const { store } = this.#request;
-    await this.#register(record.key);
-    const key = await store.publish(directory, record, request.anew);
     await this.#register(key);
-    this.#layers.push({ key, directory: store.pathOf(key), record: { ...record, key } });
+    const published = this.#publisher.add({ directory, inMemory, record }, context);
+    const isStored = !inMemory && (await published);
+    this.#layers.push({
+      key,
+      phase: request.phase,
+      directory: isStored ? store.pathOf(key) : directory,
+    });
     this.#kept += 1;
     return true;
   }
 
-  /** Unmounts the tree with all that hooks have mounted in it. What was not kept is lost. */
-  async drop(context: Context): Promise<void> {
-    await this.#stack.drop(context);
+  /** Notes how large the whole tree is, for builds that get to this layer again. KiB. */
+  noteSize(usedKiB: number): void {
+    const { top } = this;
+    if (top === undefined || this.broken !== undefined) {
+      return;
+    }
+    this.#publisher.afterwards(async () => {
+      const fresh = path.join(this.#request.place.build, 'size');
+      try {
+        await writeFile(fresh, String(usedKiB));
+        await rename(fresh, sizeFile(this.store, top));
+      } catch {
+        // Whoever wants it measures again.
+      }
+    });
+  }
+
+  /** KiB of the whole tree, where a build has measured it. */
+  async knownSize(): Promise<number | undefined> {
+    const { top } = this;
+    if (top === undefined || this.broken !== undefined) {
+      return undefined;
+    }
+    const text = await readFile(sizeFile(this.store, top), 'utf8').catch(() => '');
+    return text === '' ? undefined : Number(text);
+  }
+
+  /** Waits until all that was kept is in the store, or cannot get there. */
+  async settle(): Promise<void> {
+    await this.#publisher.settle();
   }
 
   /** Hooks' mounts end here: the next tree is mounted without them. */
@@ -254,7 +344,7 @@ export class LayerChain {
   }
 
   get #parent(): string {
-    return this.top?.key ?? '';
+    return this.top ?? '';
   }
 
   #slot(phase: string): string {
@@ -302,4 +392,8 @@ export class LayerChain {
       });
     }
   }
+}
+
+function sizeFile(store: LayerStore, key: string): string {
+  return path.join(store.pathOf(key), 'size');
 }

@@ -95,26 +95,31 @@ export class LayerStore {
     return path.join(this.directory, '.locks', request);
   }
 
-  /** Makes a finished directory a layer. The name may be taken: then its layer stays, unless `anew`. */
-  async publish(made: string, record: LayerRecord, anew: boolean): Promise<string> {
+  /**
+   * The key that a layer is to be published under. One of the same inputs may be there: then that one is
+   * meant, unless it is torn or a new one is made on purpose (`anew`).
+   */
+  freeKey(key: string, anew: boolean): string {
     for (let number = 0; ; number += 1) {
-      const key = number === 0 ? record.key : `${record.key}.${number}`;
-      await writeFile(path.join(made, 'layer.json'), JSON.stringify({ ...record, key }), {
-        mode: 0o600,
-      });
-      try {
-        await rename(made, this.pathOf(key));
-        return key;
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code !== 'ENOTEMPTY' && code !== 'EEXIST') {
-          throw error;
-        }
-        if (!anew && !isTorn(this.pathOf(key))) {
-          await rm(made, { recursive: true, force: true });
-          return key;
-        }
+      const name = number === 0 ? key : `${key}.${number}`;
+      const directory = this.pathOf(name);
+      if (!existsSync(directory) || (!anew && !isTorn(directory))) {
+        return name;
       }
+    }
+  }
+
+  /** Makes a finished directory a layer. Where somebody was faster, theirs stays: its inputs are the same. */
+  async publish(made: string, record: LayerRecord): Promise<void> {
+    await writeFile(path.join(made, 'layer.json'), JSON.stringify(record), { mode: 0o600 });
+    try {
+      await rename(made, this.pathOf(record.key));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') {
+        throw error;
+      }
+      await rm(made, { recursive: true, force: true });
     }
   }
 

@@ -5,9 +5,10 @@
  *                             │ busy, or somebody else's mount in it
  *                             └──────────▶ mounted: what comes next goes into the same upper
  *
- * Nothing is mounted until something has to run: a build whose layers all fit mounts nothing.
+ * Nothing is mounted until something has to run: a build whose layers all fit mounts nothing. An upper lies
+ * in memory where there is room, else in the store's file system.
  */
-import { chmod, chown, lstat, mkdir, readFile, rm, utimes } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readFile, rm, rmdir, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../events/event.ts';
@@ -22,6 +23,8 @@ export interface StackPlace {
   readonly store: string;
   /** Of this build, below the store. */
   readonly build: string;
+  /** A directory on a tmpfs, for uppers that may lie in memory. */
+  readonly memory?: string;
   readonly targetRoot: string;
   /** Paths that vary by run, and what stands for them. */
   readonly runPaths: ReadonlyMap<string, string>;
@@ -30,6 +33,7 @@ export interface StackPlace {
 /** A finished upper: `directory` has `tree/`, and is ours to publish. */
 export interface Taken {
   readonly directory: string;
+  readonly inMemory: boolean;
   readonly binds: readonly BindRecord[];
 }
 
@@ -45,7 +49,7 @@ const BUSY_PAUSE_MS = 100;
 export class TreeStack {
   readonly #place: StackPlace;
   #number = 0;
-  #mounted: string | undefined;
+  #mounted: { readonly directory: string; readonly inMemory: boolean } | undefined;
   #binds: readonly BindRecord[] = [];
 
   constructor(place: StackPlace) {
@@ -58,23 +62,31 @@ export class TreeStack {
 
   /** Where changes go, while the tree is mounted. */
   get upper(): string | undefined {
-    return this.#mounted === undefined ? undefined : path.join(this.#mounted, 'tree');
+    return this.#mounted === undefined ? undefined : path.join(this.#mounted.directory, 'tree');
   }
 
-  /** Whether the kernel lets us do this here. */
-  async probe(context: Context): Promise<boolean> {
-    const { build } = this.#place;
-    const at = path.join(build, 'probe');
-    const [lower, upper, work, target] = ['lower', 'upper', 'work', 'at'].map((name) =>
-      path.join(at, name),
-    );
-    await Promise.all(
-      [lower, upper, work, target].map((each) => mkdir(String(each), { recursive: true })),
-    );
+  /** Whether the kernel lets us do this with an upper in the store's file system, or in memory. */
+  async probe(where: 'store' | 'memory', context: Context): Promise<boolean> {
+    const { build, memory } = this.#place;
+    const base = where === 'store' ? build : memory;
+    if (base === undefined) {
+      return false;
+    }
+    const at = path.join(base, 'probe');
+    const inLower = path.join(at, 'lower', 'directory');
+    const target = path.join(at, 'at');
+    const directories = [inLower, target, path.join(at, 'upper'), path.join(at, 'work')];
+    await Promise.all(directories.map((each) => mkdir(each, { recursive: true })));
     try {
       const overlay = { base: at, lower: ['lower'], upper: 'upper', work: 'work' };
-      await mountOverlay({ ...overlay, target: String(target) }, context);
-      await runTool(['umount', String(target)], context, { announce: false });
+      await mountOverlay({ ...overlay, target }, context);
+      try {
+        // A directory in place of one that was removed needs an attribute, which not every file system has.
+        await rmdir(path.join(target, 'directory'));
+        await mkdir(path.join(target, 'directory'));
+      } finally {
+        await runTool(['umount', target], context, { announce: false });
+      }
       return true;
     } catch {
       context.signal.throwIfAborted();
@@ -89,36 +101,45 @@ export class TreeStack {
     this.#binds = binds;
   }
 
-  /** Mounts the layers with these keys, lowest first, and a fresh upper; hooks' mounts are made again. */
-  async begin(keys: readonly string[], context: Context): Promise<void> {
+  /**
+   * Mounts trees, lowest first, with a fresh upper on top; hooks' mounts are made again. `trees`: absolute.
+   */
+  async begin(
+    trees: readonly string[],
+    where: 'store' | 'memory',
+    context: Context,
+  ): Promise<void> {
     if (this.#mounted !== undefined) {
       return;
     }
-    const { store, build, targetRoot } = this.#place;
+    const { store, build, memory, targetRoot } = this.#place;
+    const inMemory = where === 'memory' && memory !== undefined;
     this.#number += 1;
-    const directory = path.join(build, String(this.#number));
+    const directory = path.join(inMemory ? memory : build, String(this.#number));
     const upper = path.join(directory, 'tree');
     const work = `${directory}.work`;
     const empty = path.join(build, 'empty');
     for (const each of [upper, work, empty]) {
       await mkdir(each, { recursive: true, mode: 0o755 });
     }
-    const top = keys.at(-1);
+    const top = trees.at(-1);
     if (top !== undefined) {
-      await copyRootAttributes(path.join(store, top, 'tree'), upper, context);
+      await copyRootAttributes(top, upper, context);
     }
-    const lower = keys.length === 0 ? [empty] : keys.map((key) => path.join(key, 'tree'));
+    const lower = trees.length === 0 ? [empty] : trees;
+    const shortened = (each: string): string =>
+      each.startsWith(`${store}/`) ? path.relative(store, each) : each;
     await mountOverlay(
       {
         base: store,
-        lower: keys.length === 0 ? [path.relative(store, empty)] : lower,
-        upper: path.relative(store, upper),
-        work: path.relative(store, work),
+        lower: lower.map(shortened),
+        upper: shortened(upper),
+        work: shortened(work),
         target: targetRoot,
       },
       context,
     );
-    this.#mounted = directory;
+    this.#mounted = { directory, inMemory };
     await this.#restoreBinds(context);
   }
 
@@ -130,8 +151,8 @@ export class TreeStack {
 
   /** Ends the use of the upper, if nobody is in it any more. */
   async take(context: Context): Promise<TakeOutcome> {
-    const directory = this.#mounted;
-    if (directory === undefined) {
+    const mounted = this.#mounted;
+    if (mounted === undefined) {
       throw new Error('There is no upper to take');
     }
     const { binds, others } = await this.hookMounts();
@@ -147,19 +168,8 @@ export class TreeStack {
       return { kind: 'kept', why: 'a process that a hook left runs in it', lasting: false };
     }
     this.#mounted = undefined;
-    await rm(`${directory}.work`, { recursive: true, force: true });
-    return { kind: 'taken', taken: { directory, binds } };
-  }
-
-  /** Unmounts everything; what is in the upper is lost. */
-  async drop(context: Context): Promise<void> {
-    const { targetRoot } = this.#place;
-    await unmountBelow(targetRoot, context);
-    if (this.#mounted !== undefined) {
-      await runTool(['umount', '--lazy', targetRoot], context, { announce: false });
-      this.#mounted = undefined;
-    }
-    this.#binds = [];
+    await rm(`${mounted.directory}.work`, { recursive: true, force: true });
+    return { kind: 'taken', taken: { ...mounted, binds } };
   }
 
   async #unmount(context: Context): Promise<boolean> {

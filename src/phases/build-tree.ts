@@ -1,5 +1,5 @@
 /** The target root of a build: on layers, where they are kept and the kernel can stack them, else by itself. */
-import { readFile, rename, rmdir, writeFile } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
@@ -55,18 +55,13 @@ export class BuildTree {
   /** KiB of the tree: as measured once, where nothing has been changed since. */
   async usedKiB(measure: () => Promise<number>, context: Context): Promise<number> {
     const chain = this.layers?.chain;
-    const known = chain === undefined ? undefined : await knownSize(chain);
+    const known = await chain?.knownSize();
     if (known !== undefined) {
       return known;
     }
     await this.mount(context);
     const measured = await measure();
-    const file = chain === undefined ? undefined : sizeFile(chain);
-    if (file !== undefined) {
-      const fresh = `${file}.${process.pid}`;
-      await writeFile(fresh, String(measured));
-      await rename(fresh, file);
-    }
+    chain?.noteSize(measured);
     return measured;
   }
 
@@ -94,7 +89,7 @@ export async function openBuildTree(
   context: Context,
 ): Promise<BuildTree> {
   const { inMemory, ...paths } = hooks.paths;
-  const layers = await openLayers(order, { ...hooks, paths }, context);
+  const layers = await openLayers(order, { ...hooks, paths, inMemory }, context);
   if (layers === undefined && !inMemory) {
     await mountThrowawayTree(paths.buildDir, paths.targetRoot, context);
   }
@@ -103,14 +98,15 @@ export async function openBuildTree(
 
 async function openLayers(
   order: EngineOrder,
-  hooks: { readonly tree: HookTree; readonly paths: BuildPaths },
+  hooks: { readonly tree: HookTree; readonly paths: BuildPaths; readonly inMemory: boolean },
   context: Context,
 ): Promise<PhaseLayers | undefined> {
   const { build, layersDir, resumed } = order;
+  const { inMemory } = hooks;
   if (layersDir === undefined) {
     return undefined;
   }
-  const request = chainRequest(build, hooks.paths, { build: layersDir, resumed });
+  const request = chainRequest(build, hooks.paths, { build: layersDir, resumed, inMemory });
   const chain = await LayerChain.open(request, context);
   if (chain === undefined) {
     const text = `No overlay can be mounted on '${request.store.directory}': nothing is reused or kept`;
@@ -123,18 +119,32 @@ async function openLayers(
   return new PhaseLayers({ ...layerSetup(build, hooks), chain });
 }
 
-/** What a chain of layers has to know of a build. `build`: its directory in the store. */
+/**
+ * What a chain of layers has to know of a build. `build`: its directory in the store. `inMemory`: the work
+ * directory is.
+ */
 export function chainRequest(
   { plan }: PreparedBuild,
   paths: BuildPaths,
-  of: { readonly build: string; readonly resumed: readonly string[] },
+  of: {
+    readonly build: string;
+    readonly resumed: readonly string[];
+    readonly inMemory?: boolean;
+  },
 ): ChainRequest {
   const store = new LayerStore(path.resolve(plan.image.cwd, plan.work.imageCache));
-  const { targetRoot, hooksDir } = paths;
+  const { buildDir, targetRoot, hooksDir } = paths;
   const runPaths = pathsOfRun(plan, paths);
   return {
     store,
-    place: { store: store.directory, build: of.build, targetRoot, runPaths },
+    place: {
+      store: store.directory,
+      build: of.build,
+      targetRoot,
+      runPaths,
+      ...(of.inMemory === true ? { memory: path.join(buildDir, 'layers') } : {}),
+    },
+    minMemoryKiB: plan.work.minTmpfs * 1024 * 1024,
     rules: {
       version: plan.version,
       arch: plan.arch,
@@ -157,18 +167,6 @@ export function layerSetup(
     beside: { directory: outputDirectory(plan), image: path.basename(plan.image.name) },
     ...(plan.cache.from === undefined ? {} : { from: plan.cache.from as PhaseName }),
   };
-}
-
-/** KiB of the tree that a chain's layers make up, when it has been measured. */
-export async function knownSize(chain: LayerChain): Promise<number | undefined> {
-  const text = await readFile(sizeFile(chain) ?? '', 'utf8').catch(() => '');
-  return text === '' ? undefined : Number(text);
-}
-
-function sizeFile(chain: LayerChain): string | undefined {
-  return chain.broken === undefined && chain.top !== undefined
-    ? path.join(chain.top.directory, 'size')
-    : undefined;
 }
 
 /** Paths that are others in every run, or on every machine, and what stands for them. */

@@ -12,7 +12,7 @@ import { digestOf } from '../layers/digest.ts';
 import type { Explained } from '../layers/explain.ts';
 import { listEntries } from '../run-parts/list.ts';
 import { selectHooks } from '../run-parts/select.ts';
-import { chainRequest, knownSize, layerSetup } from './build-tree.ts';
+import { chainRequest, layerSetup } from './build-tree.ts';
 import { diskModeOf } from './disk-mode.ts';
 import { type DiskStage, openDiskStage } from './disk-stage.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
@@ -67,7 +67,7 @@ class Explainer {
     if (!(await this.#look(layers, 'root', { disk: variables, engine: {} }))) {
       return this.#found;
     }
-    const usedKiB = await knownSize(layers.chain);
+    const usedKiB = await layers.chain.knownSize();
     if (usedKiB === undefined) {
       await this.#rest(undefined, 'the size of the tree has not been measured yet');
       return this.#found;

@@ -28,7 +28,7 @@ export function imagesKey({ order, tree, disk, identity }: ImageRequest): string
   const { plan, container } = order.build;
   const { compress, qemuImgOptions, gzip } = plan.image;
   return digestOf({
-    tree: chain.top.key,
+    tree: chain.top,
     version: plan.version,
     disk,
     identity,

@@ -198,7 +198,7 @@ export class PhaseLayers {
       phase: entry.phase.name,
       hooks: ran,
       reasons: [],
-      key: chain.top?.key ?? '',
+      key: chain.top ?? '',
     });
     return true;
   }
@@ -222,7 +222,7 @@ export class PhaseLayers {
 
   /** The phase is over, in whatever way. */
   async leave(context: Context): Promise<void> {
-    await this.chain.release();
+    this.chain.release();
     const { broken } = this.chain;
     if (this.#tracing !== undefined && broken !== undefined && this.#entry?.stops === false) {
       context.emit({

@@ -122,6 +122,8 @@ async function remembering(run: Run, work: () => Promise<void>): Promise<void> {
       await rememberFailure(chain.store, which, { keys: chain.keys, phase: failure.phase });
     }
     throw error;
+  } finally {
+    await chain?.settle();
   }
 }
 

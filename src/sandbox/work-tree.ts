@@ -2,9 +2,10 @@
  * Where a build works: in memory when the host has room, else on disk. All of it is mounted in our private
  * namespace and gone with it.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
+import { readMemory } from './memory.ts';
 import { mount } from './mounts.ts';
 import { mountOverlay } from './overlay.ts';
 
@@ -22,26 +23,22 @@ export interface WorkTree {
   readonly inMemory: boolean;
 }
 
-/** KiB of memory in /proc/meminfo. Pure. Source: proc_meminfo(5). */
-export function memTotalKiB(meminfo: string): number {
-  return Number(/^MemTotal:\s+(\d+) kB$/m.exec(meminfo)?.[1] ?? 0);
-}
-
-/** Whether to build in memory: the host has twice the minimum (compat). Pure. */
+/** Whether to build in memory: there is twice the minimum (compat). Pure. */
 export function wantsTmpfs(request: WorkTreeRequest, memoryKiB: number): boolean {
   return !request.noTmpfs && memoryKiB >= 2 * request.minTmpfs * 1024 * 1024;
 }
 
 /** Prepares the work directories. */
 export async function openWorkTree(request: WorkTreeRequest, context: Context): Promise<WorkTree> {
-  const memoryKiB = memTotalKiB(await readFile('/proc/meminfo', 'utf8'));
-  const inMemory = wantsTmpfs(request, memoryKiB);
+  const { totalKiB } = await readMemory();
+  const inMemory = wantsTmpfs(request, totalKiB);
   if (inMemory) {
+    const options = `mode=755,size=${Math.floor(totalKiB / 2)}k`;
     for (const target of [request.buildDir, request.imageDir]) {
-      await mount({ source: 'tmpfs', target, type: 'tmpfs', options: 'mode=755' }, context);
+      await mount({ source: 'tmpfs', target, type: 'tmpfs', options }, context);
     }
   } else if (!request.noTmpfs) {
-    const text = `Not enough RAM to build in memory (${Math.floor(memoryKiB / 1024)} MiB, wanted ${
+    const text = `Not enough RAM to build in memory (${Math.floor(totalKiB / 1024)} MiB, wanted ${
       2 * request.minTmpfs
     } GiB): building on disk`;
     context.emit({ kind: 'message', level: 'warning', text });

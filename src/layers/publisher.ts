@@ -1,0 +1,103 @@
+/**
+ * Layers on their way into the store, one after the other, beside the build that goes on.
+ *
+ * A layer that was made in memory is copied once; one that was made in the store's file system is only
+ * renamed. What cannot be put there (a full disk) ends the keeping, not the build.
+ */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Context } from '../events/event.ts';
+import { failureOf } from '../events/failure.ts';
+import { runTool } from '../sandbox/process.ts';
+import type { LayerRecord } from './record.ts';
+import { type LayerStore, measureTree } from './store.ts';
+
+/** A layer that is complete, but for what its tree measures. */
+export interface MadeLayer {
+  /** Has `tree/`, `hooks/` and so on; not in use by anybody who writes. */
+  readonly directory: string;
+  readonly inMemory: boolean;
+  readonly record: Omit<LayerRecord, 'sizeBytes' | 'entries' | 'listing'>;
+}
+
+export class Publisher {
+  readonly #store: LayerStore;
+  readonly #build: string;
+  /** Never rejects. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #fault: string | undefined;
+  readonly #errors: unknown[] = [];
+  #number = 0;
+
+  /** `build`: the build's own directory in the store. */
+  constructor(store: LayerStore, build: string) {
+    this.#store = store;
+    this.#build = build;
+  }
+
+  /** Why layers no longer get into the store. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** Publishes after all that came before. Resolves, never rejects, with whether it is there. */
+  add(layer: MadeLayer, context: Context): Promise<boolean> {
+    const published = this.#queue.then(() => this.#try(layer, context));
+    this.#queue = published;
+    return published;
+  }
+
+  /** Does something small once all that came before is in the store, or cannot get there. */
+  afterwards(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => this.#errors.push(error));
+  }
+
+  /** Waits for everything. @throws what something small threw. */
+  async settle(): Promise<void> {
+    await this.#queue;
+    if (this.#errors.length > 0) {
+      throw this.#errors[0];
+    }
+  }
+
+  async #try(layer: MadeLayer, context: Context): Promise<boolean> {
+    if (this.#fault !== undefined) {
+      return false;
+    }
+    try {
+      await this.#publish(layer, context);
+      return true;
+    } catch (error) {
+      this.#fault = 'a layer below could not be kept';
+      if (!context.signal.aborted) {
+        const failure = failureOf(error);
+        const why =
+          failure.kind === 'disk-full'
+            ? `No space left on the device with the layer store, '${this.#store.directory}'. To make room: dibkit cache prune`
+            : failure.message;
+        const text = `What phase ${layer.record.phase} did is not kept for the next build: ${why}`;
+        context.emit({ kind: 'message', level: 'warning', text });
+      }
+      return false;
+    }
+  }
+
+  async #publish({ directory, inMemory, record }: MadeLayer, context: Context): Promise<void> {
+    const made = inMemory ? await this.#copied(directory, context) : directory;
+    const measured = await measureTree(path.join(made, 'tree'), context);
+    await this.#store.publish(made, { ...record, ...measured });
+  }
+
+  async #copied(directory: string, context: Context): Promise<string> {
+    this.#number += 1;
+    const copy = path.join(this.#build, `copy.${this.#number}`);
+    try {
+      // The build itself comes first.
+      await runTool(['nice', 'cp', '-aT', directory, copy], context, { announce: false });
+      return copy;
+    } catch (error) {
+      await rm(copy, { recursive: true, force: true });
+      throw error;
+    }
+  }
+}

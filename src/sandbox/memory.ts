@@ -1,0 +1,66 @@
+/**
+ * How much memory a build may use: the machine's, or less where a control group allows less. What lies on
+ * a tmpfs counts as memory of the group that wrote it.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+export interface Memory {
+  readonly totalKiB: number;
+  /** What can be had without swapping. */
+  readonly availableKiB: number;
+}
+
+/** The files of one control group, as they are. Source: cgroup-v2.rst, memory interface files. */
+export interface GroupFiles {
+  /** Bytes, or `max`. */
+  readonly max: string;
+  /** Bytes. */
+  readonly current: string;
+  readonly stat: string;
+}
+
+/** Pure. Source of the first: proc_meminfo(5). */
+export function memoryOf(meminfo: string, groups: readonly GroupFiles[]): Memory {
+  const row = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(meminfo)?.[1] ?? 0);
+  const limits = groups
+    .filter(({ max }) => /^\d+\s*$/.test(max))
+    .map(({ max, current, stat }) => {
+      // Pages of files that nobody has used for a while are given back on demand.
+      const idle = Number(/^inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
+      return { total: Number(max), available: Number(max) - Number(current) + idle };
+    });
+  const least = (own: number, others: readonly number[]): number =>
+    Math.max(0, Math.min(own, ...others.map((bytes) => Math.floor(bytes / 1024))));
+  return {
+    totalKiB: least(
+      row('MemTotal'),
+      limits.map(({ total }) => total),
+    ),
+    availableKiB: least(
+      row('MemAvailable'),
+      limits.map(({ available }) => available),
+    ),
+  };
+}
+
+const GROUPS = '/sys/fs/cgroup';
+
+export async function readMemory(): Promise<Memory> {
+  const text = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
+  const [meminfo, own] = await Promise.all([text('/proc/meminfo'), text('/proc/self/cgroup')]);
+  const groups = groupsAbove(/^0::(\/.*)$/m.exec(own)?.[1] ?? '/').map(async (group) => {
+    const [max = '', current = '', stat = ''] = await Promise.all(
+      ['max', 'current', 'stat'].map((name) => text(path.join(GROUPS, group, `memory.${name}`))),
+    );
+    return { max, current, stat };
+  });
+  return memoryOf(meminfo, await Promise.all(groups));
+}
+
+/** A control group and those that it is in. Pure. */
+export function groupsAbove(group: string): readonly string[] {
+  const names = group.split('/').filter(Boolean);
+  return [...names.keys(), names.length].map((count) => `/${names.slice(0, count).join('/')}`);
+}
