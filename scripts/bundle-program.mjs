@@ -1,13 +1,14 @@
 /**
- * Makes lib/program: all commands as one file, compiled ahead, and what starts one of them.
+ * Makes lib/program: each command as one file, compiled ahead, and what starts one of them.
  *
- *     load.cjs       src/cli/load-program.ts: runs program.cjs with what V8 has compiled of it
- *     program.cjs    the commands and the packages that they use
- *     undici.cjs     what asks servers, as large as all the rest, and seldom needed
+ *     load.cjs       src/cli/load-program.ts: runs a bundle with what V8 has compiled of it
+ *     COMMAND.cjs    a command and the packages that it uses
+ *     PACKAGE.cjs    large packages, which a command loads when it uses them
+ *     start-engine.cjs
+ *                    by its name the process of a build's engine is known; build-image.ts starts it
  *     *.cache        their compiled code; good for this version of Node, refused by others
- *     engine.cjs     the engine of a build as a file of its own, by whose name its process is known
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Module } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,21 +19,20 @@ import { build } from 'esbuild';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const directory = path.join(root, 'lib/program');
 
-/** Programs that share nothing while they run. */
-const PROGRAMS = ['program', 'migration-update'];
+const COMMANDS = [...readdirSync(path.join(root, 'bin')).filter(isCommand), 'engine'];
 
-/** Bundles of their own, which the program loads when it imports their package. */
-const PARTS = ['execa', 'tar', 'undici', 'yaml'];
+/** Bundles of their own: what asks servers is as large as all the rest, and seldom needed. */
+const PACKAGES = ['execa', 'tar', 'undici', 'yaml'];
 
-const parts = {
-  name: 'parts',
+const packages = {
+  name: 'packages',
   setup({ onLoad, onResolve }) {
-    onResolve({ filter: new RegExp(`^(${PARTS.join('|')})$`) }, ({ path: name }) => ({
+    onResolve({ filter: new RegExp(`^(${PACKAGES.join('|')})$`) }, ({ path: name }) => ({
       path: name,
-      namespace: 'part',
+      namespace: 'package',
     }));
-    onResolve({ filter: /^\.\/load\.cjs$/, namespace: 'part' }, () => ({ external: true }));
-    onLoad({ filter: /./, namespace: 'part' }, ({ path: name }) => ({
+    onResolve({ filter: /^\.\/load\.cjs$/, namespace: 'package' }, () => ({ external: true }));
+    onLoad({ filter: /./, namespace: 'package' }, ({ path: name }) => ({
       contents: `module.exports = require('./load.cjs').loadBundle(__dirname + '/${name}.cjs');`,
     }));
   },
@@ -53,16 +53,20 @@ rmSync(directory, { recursive: true, force: true });
 mkdirSync(directory);
 await Promise.all([
   bundle('load', { entryPoints: [path.join(root, 'src/cli/load-program.ts')] }),
-  ...PROGRAMS.map((name) =>
-    bundle(name, { entryPoints: [path.join(root, `src/cli/${name}.ts`)], plugins: [parts] }),
+  ...COMMANDS.map((name) =>
+    bundle(name, { entryPoints: [path.join(root, `src/cli/${name}.ts`)], plugins: [packages] }),
   ),
-  ...PARTS.map((name) =>
+  ...PACKAGES.map((name) =>
     bundle(name, { stdin: { contents: `export * from '${name}';`, resolveDir: root } }),
   ),
 ]);
-writeFileSync(path.join(directory, 'engine.cjs'), "require('./load.cjs').run('engine');\n");
-for (const name of [...PROGRAMS, ...PARTS]) {
+writeFileSync(path.join(directory, 'start-engine.cjs'), "require('./load.cjs').run('engine');\n");
+for (const name of [...COMMANDS, ...PACKAGES]) {
   compile(path.join(directory, name));
+}
+
+function isCommand(name) {
+  return !name.includes('.');
 }
 
 function bundle(name, what) {

@@ -164,7 +164,7 @@ interface EngineRun {
 }
 
 async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
-  const script = path.join(packageRoot, 'lib/program/engine.cjs');
+  const script = path.join(packageRoot, 'lib/program/start-engine.cjs');
   // The engine does not read them: `dibkit enter` finds the build by them, and `dibkit clean` spares them.
   const program = [process.execPath, script, order.buildDir, order.imageDir, order.staging];
   const { environment: env, privilege } = run;

@@ -1,5 +1,5 @@
 /**
- * Loads one of the files that `scripts/bundle-program.mjs` makes, with the code that it has compiled beside it.
+ * Loads the files that `scripts/bundle-program.mjs` makes, with the code that it has compiled beside it.
  *
  * Half the time of a short command is finding, reading and compiling modules: 390 of them for
  * `disk-image-create --explain`. One file with its code cache takes a quarter of that (measured, Node
@@ -31,12 +31,9 @@ export function cacheOf(file: string): string {
   return file.replace(/\.cjs$/, '.cache');
 }
 
-/** Starts a command; `run` of `program.ts`. */
-export function run(name: string): void {
-  const program = loadBundle(
-    path.join(import.meta.dirname, 'program.cjs'),
-  ) as typeof import('./program.ts');
-  program.run(name);
+/** Starts a command; it takes its arguments from `process.argv`. */
+export function run(command: string): void {
+  loadBundle(path.join(import.meta.dirname, `${command}.cjs`));
 }
 
 function readIfThere(file: string): Buffer | undefined {

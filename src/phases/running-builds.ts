@@ -12,10 +12,10 @@ export interface RunningBuild {
   readonly buildDir: string;
 }
 
-/** The build directory in an engine's command line: `node .../program/engine.cjs BUILD_DIR DIR...`. Pure. */
+/** The build directory in an engine's command line: `node .../program/start-engine.cjs BUILD_DIR DIR...`. Pure. */
 export function engineBuildDir(cmdline: string): string | undefined {
   const [, script, buildDir] = cmdline.split('\0').filter((word) => word !== '');
-  const isEngine = script !== undefined && /\/program\/engine\.cjs$/.test(script);
+  const isEngine = script !== undefined && /\/program\/start-engine\.cjs$/.test(script);
   return isEngine && buildDir?.startsWith('/') ? buildDir : undefined;
 }
 

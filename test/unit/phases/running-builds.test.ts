@@ -6,16 +6,19 @@ const COMMAND_LINES: readonly (readonly [
   words: readonly string[],
   buildDir: string | undefined,
 ])[] = [
-  [['/usr/bin/node', '/opt/dibkit/lib/program/engine.cjs', '/tmp/dib_build.x'], '/tmp/dib_build.x'],
-  [['node', '/opt/dibkit/lib/program/engine.cjs', '/tmp/b', '/tmp/i', '/out/s'], '/tmp/b'],
-  [['node', '/opt/dibkit/lib/program/engine.cjs'], undefined],
-  [['node', '/opt/dibkit/lib/program/engine.cjs', 'relative'], undefined],
+  [
+    ['/usr/bin/node', '/opt/dibkit/lib/program/start-engine.cjs', '/tmp/dib_build.x'],
+    '/tmp/dib_build.x',
+  ],
+  [['node', '/opt/dibkit/lib/program/start-engine.cjs', '/tmp/b', '/tmp/i', '/out/s'], '/tmp/b'],
+  [['node', '/opt/dibkit/lib/program/start-engine.cjs'], undefined],
+  [['node', '/opt/dibkit/lib/program/start-engine.cjs', 'relative'], undefined],
   // What starts the engine has the same words further on.
   [
-    ['sh', '-c', '"$@"', 'sh', 'node', '/opt/lib/program/engine.cjs', '/tmp/dib_build.x'],
+    ['sh', '-c', '"$@"', 'sh', 'node', '/opt/lib/program/start-engine.cjs', '/tmp/dib_build.x'],
     undefined,
   ],
-  [['vi', '/opt/dibkit/lib/program/engine.cjs.txt', '/tmp/x'], undefined],
+  [['vi', '/opt/dibkit/lib/program/start-engine.cjs.txt', '/tmp/x'], undefined],
   [[], undefined],
 ];
 
