@@ -44,7 +44,7 @@ void runCommand(async () => {
 });
 
 async function list(dir: string): Promise<number> {
-  const { run: hooks } = selectHooks(await listEntries(dir), process.env.RUN_PARTS_REGEX);
+  const { run: hooks } = selectHooks(listEntries(dir), process.env.RUN_PARTS_REGEX);
   process.stdout.write(hooks.map((hook) => `${dir}/${hook}\n`).join(''));
   return 0;
 }

@@ -1,5 +1,5 @@
 /** Makes the hook tree on disk. */
-import { chmod, copyFile, mkdir, readlink, symlink } from 'node:fs/promises';
+import { chmodSync, copyFileSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { configError } from '../events/failure.ts';
 import { type HookTree, planHookTree, type TreeFile } from './hook-tree.ts';
@@ -23,24 +23,26 @@ export async function readHookTree(
  * @throws Failed `config` when a file of an element cannot be read any more.
  */
 export async function assembleHooks(tree: HookTree, hooksDir: string): Promise<void> {
-  await mkdir(hooksDir, { recursive: true });
+  mkdirSync(hooksDir, { recursive: true });
   for (const { path: directory } of tree.directories) {
-    await mkdir(path.join(hooksDir, directory));
+    mkdirSync(path.join(hooksDir, directory));
   }
-  await Promise.all(tree.files.map((file) => copy(file, path.join(hooksDir, file.path))));
+  for (const file of tree.files) {
+    copy(file, path.join(hooksDir, file.path));
+  }
   // Afterwards: a directory that may not be written must still be filled. Deepest first, because
   // one that may not be searched hides what is in it.
   for (const { path: directory, mode } of tree.directories.toReversed()) {
-    await chmod(path.join(hooksDir, directory), mode);
+    chmodSync(path.join(hooksDir, directory), mode);
   }
 }
 
-async function copy(file: TreeFile, target: string): Promise<void> {
+function copy(file: TreeFile, target: string): void {
   try {
     if (file.isLink) {
-      await symlink(await readlink(file.source), target);
+      symlinkSync(readlinkSync(file.source), target);
     } else {
-      await copyFile(file.source, target);
+      copyFileSync(file.source, target);
     }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;

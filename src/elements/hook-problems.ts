@@ -1,6 +1,6 @@
 /** Files in the phases' directories that would not run, found before anything runs. */
-import type { Stats } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { type Stats, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { HookTree, TreeFile } from './hook-tree.ts';
 import { type Problem, problemsError } from './problems.ts';
 
@@ -56,7 +56,7 @@ async function inspect(file: TreeFile): Promise<Suspect | undefined> {
   const dir = dirOf(file);
   const name = file.path.slice(dir.length + 1);
   const ignored = { dir, name, element: file.element, source: file.source };
-  const target = await targetOf(file);
+  const target = targetOf(file);
   if (target === undefined) {
     return undefined;
   }
@@ -71,9 +71,13 @@ async function inspect(file: TreeFile): Promise<Suspect | undefined> {
 }
 
 /** Undefined for a link that leads nowhere or to a directory: that is no hook to anybody. */
-async function targetOf(file: TreeFile): Promise<Stats | undefined> {
-  const target = await stat(file.source).catch(() => undefined);
-  return target?.isFile() ? target : undefined;
+function targetOf(file: TreeFile): Stats | undefined {
+  try {
+    const target = statSync(file.source);
+    return target.isFile() ? target : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function isScript(source: string): Promise<boolean> {

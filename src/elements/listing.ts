@@ -1,6 +1,5 @@
 /** What is in an element's directory, as far as it goes into the hook tree. */
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { type Dirent, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { configError } from '../events/failure.ts';
 
@@ -52,7 +51,7 @@ export async function listElement(element: {
 }): Promise<ElementListing> {
   const found: Collected = { directories: [], files: [] };
   try {
-    await listTop(element.path, found);
+    listTop(element.path, found);
   } catch (error) {
     const { code, path: where } = error as NodeJS.ErrnoException;
     if (code === undefined || where === undefined) {
@@ -69,49 +68,50 @@ export async function listElement(element: {
   };
 }
 
-async function listTop(directory: string, found: Collected): Promise<void> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  await Promise.all(
-    entries.map(async (entry) => {
-      const source = path.join(directory, entry.name);
-      const kind = await kindOfTarget(source, entry);
-      if (kind === 'directory' && !NOT_HOOKS.includes(entry.name)) {
-        await listBelow(directory, entry.name, found);
-      } else if (kind === 'file' && !entry.name.endsWith('.pyc')) {
-        found.files.push({ path: entry.name, source, isLink: entry.isSymbolicLink() });
-      }
-    }),
-  );
+function listTop(directory: string, found: Collected): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const source = path.join(directory, entry.name);
+    const kind = kindOfTarget(source, entry);
+    if (kind === 'directory' && !NOT_HOOKS.includes(entry.name)) {
+      listBelow(directory, entry.name, found);
+    } else if (kind === 'file' && !entry.name.endsWith('.pyc')) {
+      found.files.push({ path: entry.name, source, isLink: entry.isSymbolicLink() });
+    }
+  }
 }
 
-async function kindOfTarget(source: string, entry: Dirent): Promise<string | undefined> {
-  const target = entry.isSymbolicLink() ? await stat(source).catch(() => undefined) : entry;
+function kindOfTarget(source: string, entry: Dirent): string | undefined {
+  const target = entry.isSymbolicLink() ? targetOf(source) : entry;
   if (target?.isDirectory()) {
     return 'directory';
   }
   return target?.isFile() ? 'file' : undefined;
 }
 
-async function listBelow(root: string, directory: string, found: Collected): Promise<void> {
+/** Undefined for a link that leads nowhere. */
+function targetOf(source: string): Pick<Dirent, 'isDirectory' | 'isFile'> | undefined {
+  try {
+    return statSync(source);
+  } catch {
+    return undefined;
+  }
+}
+
+function listBelow(root: string, directory: string, found: Collected): void {
   const here = path.join(root, directory);
-  const [{ mode }, entries] = await Promise.all([
-    stat(here),
-    readdir(here, { withFileTypes: true }),
-  ]);
-  found.directories.push({ path: directory, mode: mode & 0o7777 });
+  found.directories.push({ path: directory, mode: statSync(here).mode & 0o7777 });
   const isTop = !directory.includes('/');
-  await Promise.all(
-    entries
-      .filter(({ name }) => !isTop || !(name.startsWith('.') || name === '__pycache__'))
-      .map(async (entry) => {
-        const below = path.join(directory, entry.name);
-        if (entry.isDirectory()) {
-          await listBelow(root, below, found);
-        } else {
-          found.files.push(listedFile(root, below, entry));
-        }
-      }),
-  );
+  for (const entry of readdirSync(here, { withFileTypes: true })) {
+    if (isTop && (entry.name.startsWith('.') || entry.name === '__pycache__')) {
+      continue;
+    }
+    const below = path.join(directory, entry.name);
+    if (entry.isDirectory()) {
+      listBelow(root, below, found);
+    } else {
+      found.files.push(listedFile(root, below, entry));
+    }
+  }
 }
 
 function listedFile(root: string, below: string, entry: Dirent): ListedFile {

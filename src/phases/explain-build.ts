@@ -2,7 +2,7 @@
  * What a build would reuse and what it would run, and why: the same look-ups as the build's, and nothing
  * is run but `environment.d` and `fingerprint.d`.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { assembleHooks } from '../elements/assemble.ts';
 import { elementsPathForHooks, elementVariables } from '../elements/element-variables.ts';
@@ -15,9 +15,10 @@ import { selectHooks } from '../run-parts/select.ts';
 import { chainRequest, layerSetup } from './build-tree.ts';
 import { diskModeOf } from './disk-mode.ts';
 import { type DiskStage, openDiskStage } from './disk-stage.ts';
-import type { BuildPaths, DiskVariables } from './environment.ts';
+import type { BuildPaths, DiskVariables, EnvironmentRequest } from './environment.ts';
+import type { Fingerprint } from './fingerprints.ts';
 import { openSourceDate } from './image-identity.ts';
-import { hooksOf, PhaseLayers } from './phase-layers.ts';
+import { askFingerprint, hooksOf, PhaseLayers } from './phase-layers.ts';
 import type { Preparation } from './prepare.ts';
 import { FSTAB_INPUT, settle } from './settle.ts';
 import { PHASES, type Phase } from './table.ts';
@@ -29,11 +30,39 @@ export async function explainBuild(
   context: Context,
 ): Promise<readonly Explained[]> {
   const { plan } = preparation.build;
-  const buildDir = await mkdtemp(path.join(path.resolve(plan.work.tmpDir), 'dib_explain.'));
+  const buildDir = mkdtempSync(path.join(path.resolve(plan.work.tmpDir), 'dib_explain.'));
   try {
     return await new Explainer(preparation, buildDir, context).explain(resumed);
   } finally {
-    await rm(buildDir, { recursive: true, force: true });
+    rmSync(buildDir, { recursive: true, force: true });
+  }
+}
+
+/** Asks for the fingerprints of several phases at once; disposed, what is still running is stopped. */
+class Questions implements AsyncDisposable {
+  readonly #environment: EnvironmentRequest;
+  readonly #context: Context;
+  readonly #stop = new AbortController();
+  readonly #asked: Promise<Fingerprint>[] = [];
+
+  constructor(environment: EnvironmentRequest, context: Context) {
+    this.#environment = environment;
+    const signal = AbortSignal.any([context.signal, this.#stop.signal]);
+    this.#context = { ...context, signal };
+  }
+
+  ask(phase: Phase): Promise<Fingerprint> {
+    const answer = askFingerprint(phase, this.#environment, this.#context);
+    // Whoever waits for it hears of a failure.
+    answer.catch(() => {});
+    this.#asked.push(answer);
+    return answer;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    // Also those that nobody waits for, because the phase before has to run.
+    await Promise.allSettled(this.#asked);
   }
 }
 
@@ -56,7 +85,7 @@ class Explainer {
 
   async explain(resumed: readonly string[]): Promise<readonly Explained[]> {
     const { build, tree, graph } = this.#preparation;
-    await mkdir(this.#paths.targetRoot);
+    mkdirSync(this.#paths.targetRoot);
     await assembleHooks(tree, this.#paths.hooksDir);
     await openSourceDate(build.plan, this.#paths.hooksDir);
     const stage: DiskStage = { build, graph, paths: this.#paths };
@@ -101,10 +130,16 @@ class Explainer {
       elementsPath: elementsPathForHooks(plan.elementsPath, elements),
     };
     let { engine } = input;
-    for (const phase of PHASES.filter((one) => one.stage === stage)) {
-      const hooks = await hooksOf(phase, environment);
+    await using questions = new Questions(environment, this.#context);
+    const phases = await Promise.all(
+      PHASES.filter((one) => one.stage === stage).map(async (phase) => {
+        const hooks = await hooksOf(phase, environment);
+        return { phase, hooks, ...(hooks.length > 0 ? { asked: questions.ask(phase) } : {}) };
+      }),
+    );
+    for (const { phase, hooks, ...asked } of phases) {
       const before = layers.chain.keys.length;
-      const entry = { phase, hooks, environment, engine, stops: false };
+      const entry = { phase, hooks, environment, engine, stops: false, ...asked };
       if ((await layers.enter(entry, this.#context)) < hooks.length) {
         await this.#rest(phase, 'what comes before it is new');
         return false;
@@ -121,7 +156,7 @@ class Explainer {
         ? PHASES.findIndex(({ stage }) => stage === 'disk') - 1
         : PHASES.indexOf(after);
     for (const phase of PHASES.slice(index + 1)) {
-      const listed = await listEntries(path.join(this.#paths.hooksDir, `${phase.name}.d`));
+      const listed = listEntries(path.join(this.#paths.hooksDir, `${phase.name}.d`));
       const hooks = selectHooks(listed).run;
       if (hooks.length > 0) {
         this.#found.push({ phase: phase.name, hooks, outcome: 'run', reasons: [reason] });

@@ -55,12 +55,12 @@ export async function readFingerprint(
 ): Promise<Fingerprint> {
   const { hooksDir, phase } = request;
   const folder = path.join(hooksDir, FINGERPRINT_FOLDER, phase);
-  const { run } = selectHooks(await listEntries(folder));
+  const { run } = selectHooks(listEntries(folder));
   if (run.length === 0) {
     return { external: {} };
   }
   const environment = path.join(hooksDir, 'environment.d');
-  const sourced = selectEnvironmentFiles(await listEntries(environment));
+  const sourced = selectEnvironmentFiles(listEntries(environment));
   const printed: string[] = [];
   const said: string[] = [];
   const running = start(

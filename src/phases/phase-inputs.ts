@@ -67,15 +67,23 @@ export function withFileContents(
   );
 }
 
+/** Digests of files, by what tells one state of a file from another: every phase asks for the same ones. */
+const digests = new Map<string, string>();
+
 function contentOf(file: string): string {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found?.isFile() !== true) {
     return '';
   }
+  const { dev, ino, size, mtimeMs, ctimeMs } = found;
+  if (size > MOST_READ_BYTES) {
+    return ` ${size} ${mtimeMs}`;
+  }
+  const state = [dev, ino, size, mtimeMs, ctimeMs].join(' ');
   try {
-    return found.size > MOST_READ_BYTES
-      ? ` ${found.size} ${found.mtimeMs}`
-      : ` ${sha256(readFileSync(file))}`;
+    const digest = digests.get(state) ?? sha256(readFileSync(file));
+    digests.set(state, digest);
+    return ` ${digest}`;
   } catch {
     // Whoever may not read it cannot depend on it either.
     return '';

@@ -24,7 +24,7 @@ import { type Armed, armTrace, changesIn, readSince } from '../layers/trace.ts';
 import { listEntries } from '../run-parts/list.ts';
 import { selectHooks } from '../run-parts/select.ts';
 import { type EnvironmentRequest, phaseEnvironment } from './environment.ts';
-import { readFingerprint } from './fingerprints.ts';
+import { type Fingerprint, readFingerprint } from './fingerprints.ts';
 import { type BuildInputs, visibleNames, withFileContents } from './phase-inputs.ts';
 import { PHASES, type Phase, type PhaseName } from './table.ts';
 
@@ -49,6 +49,8 @@ export interface PhaseEntry {
   readonly engine: Readonly<Record<string, string>>;
   /** Somebody wants to stop in this phase. */
   readonly stops: boolean;
+  /** What `fingerprint.d` says, where it has been asked already. */
+  readonly asked?: Promise<Fingerprint>;
 }
 
 interface Tracing {
@@ -239,20 +241,10 @@ export class PhaseLayers {
   async #gather(entry: PhaseEntry, done: number, context: Context): Promise<PhaseInputs> {
     const { phase, hooks, environment } = entry;
     const { build, runPaths, chain } = this.#setup;
-    const { paths, plan } = environment;
-    const host = PHASES[0];
     const fingerprint =
       done > 0 && this.#inputs !== undefined
         ? { external: this.#inputs.external }
-        : await readFingerprint(
-            {
-              phase: phase.name,
-              hooksDir: paths.hooksDir,
-              env: phaseEnvironment(environment, host ?? phase),
-              cwd: plan.image.cwd,
-            },
-            context,
-          );
+        : await (entry.asked ?? askFingerprint(phase, environment, context));
     if ('uncacheable' in fingerprint) {
       chain.breakOff(String(fingerprint.uncacheable));
     }
@@ -343,7 +335,19 @@ export async function hooksOf(
 ): Promise<readonly string[]> {
   const env = phaseEnvironment(environment, phase);
   const folder = path.join(environment.paths.hooksDir, `${phase.name}.d`);
-  return selectHooks(await listEntries(folder), env.RUN_PARTS_REGEX).run;
+  return selectHooks(listEntries(folder), env.RUN_PARTS_REGEX).run;
+}
+
+/** What `fingerprint.d` says of a phase. @throws Failed `hook`. */
+export function askFingerprint(
+  phase: Phase,
+  environment: EnvironmentRequest,
+  context: Context,
+): Promise<Fingerprint> {
+  const { paths, plan } = environment;
+  const env = phaseEnvironment(environment, PHASES[0] ?? phase);
+  const { hooksDir } = paths;
+  return readFingerprint({ phase: phase.name, hooksDir, env, cwd: plan.image.cwd }, context);
 }
 
 /** How many TCP connections have been opened since boot: whoever fetches something opens one. */

@@ -1,6 +1,5 @@
 /** What a directory on this machine holds, as `selectHooks` wants it. */
-import { constants } from 'node:fs';
-import { access, readdir, stat } from 'node:fs/promises';
+import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DirEntry } from './select.ts';
 
@@ -10,17 +9,14 @@ export interface ListedEntry extends DirEntry {
 }
 
 /** The entries of `dir`, links followed; empty when there is no such directory. */
-export async function listEntries(dir: string): Promise<readonly ListedEntry[]> {
+export function listEntries(dir: string): readonly ListedEntry[] {
   try {
-    const entries = await readdir(dir, { withFileTypes: true });
-    return await Promise.all(
-      entries.map(async (entry) => ({
-        name: entry.name,
-        isLink: entry.isSymbolicLink(),
-        isFile: entry.isFile() || (entry.isSymbolicLink() && (await isFile(join(dir, entry.name)))),
-        executable: await isExecutable(join(dir, entry.name)),
-      })),
-    );
+    return readdirSync(dir, { withFileTypes: true }).map((entry) => ({
+      name: entry.name,
+      isLink: entry.isSymbolicLink(),
+      isFile: entry.isFile() || (entry.isSymbolicLink() && isFile(join(dir, entry.name))),
+      executable: isExecutable(join(dir, entry.name)),
+    }));
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) {
       return [];
@@ -29,17 +25,20 @@ export async function listEntries(dir: string): Promise<readonly ListedEntry[]> 
   }
 }
 
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** Asks the kernel, as find(1) -executable does. */
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -193,7 +193,7 @@ async function entriesFor(
   sibling: string,
 ): Promise<readonly ListedEntry[]> {
   const suffix = sibling === '' ? '' : `/../${sibling}`;
-  const listed = await listEntries(`${request.listDir}${suffix}`);
+  const listed = listEntries(`${request.listDir}${suffix}`);
   if (request.where === 'host') {
     return listed;
   }
