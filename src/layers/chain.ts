@@ -6,7 +6,7 @@
  *
  * Once something cannot be kept, nothing after it can: it would stand on ground that is not in the store.
  */
-import { appendFile, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { readMemory } from '../sandbox/memory.ts';
@@ -21,6 +21,7 @@ import type { LayerStore, StoredLayer } from './store.ts';
 import { type StackPlace, TreeStack } from './tree-stack.ts';
 import { classOf, withoutRunPaths } from './variables.ts';
 import { currentBoot, isWhole } from './whole.ts';
+import { putWritten, saveWritten } from './written-hooks.ts';
 
 export interface ChainRequest {
   readonly store: LayerStore;
@@ -148,6 +149,11 @@ export class LayerChain {
     if (this.#dry) {
       return lookUp({ ...request, parent: this.#parent }, store, rules);
     }
+    const first = await lookUp({ ...request, parent: this.#parent }, store, rules);
+    if (first.kind === 'miss') {
+      return first;
+    }
+    // It may be removed until we say that we use it.
     await using _choosing = await store.lock('shared', context);
     for (;;) {
       const found = await lookUp({ ...request, parent: this.#parent }, store, rules);
@@ -166,15 +172,7 @@ export class LayerChain {
   /** The build goes on from this layer: what it wrote in the hook tree is put there. */
   async use(layer: StoredLayer): Promise<void> {
     const { hooksDir, store } = this.#request;
-    for (const name of layer.record.hooksRemoved) {
-      await rm(path.join(hooksDir, name), { recursive: true, force: true });
-    }
-    await cp(path.join(layer.directory, 'hooks'), hooksDir, {
-      recursive: true,
-      force: true,
-      verbatimSymlinks: true,
-      preserveTimestamps: true,
-    });
+    await putWritten(layer.directory, layer.record.hooksRemoved, hooksDir);
     if (!this.#dry) {
       await store.touch(layer.key);
     }
@@ -273,7 +271,7 @@ export class LayerChain {
       return false;
     }
     const { directory, inMemory, binds } = outcome.taken;
-    await this.#saveHooks(request.hooksWritten, directory);
+    await saveWritten(this.#request.hooksDir, request.hooksWritten, directory);
     await request.saveBeside(path.join(directory, 'beside'));
     const { store } = this.#request;
     const slot = this.#slot(request.phase);
@@ -373,24 +371,6 @@ export class LayerChain {
   /** Before it is used: whoever removes layers reads it. */
   async #register(key: string): Promise<void> {
     await appendFile(path.join(this.#request.place.build, 'keys'), `${key}\n`);
-  }
-
-  async #saveHooks(written: readonly string[], directory: string): Promise<void> {
-    const to = path.join(directory, 'hooks');
-    await mkdir(to, { recursive: true });
-    for (const name of written) {
-      await mkdir(path.dirname(path.join(to, name)), { recursive: true });
-      await cp(path.join(this.#request.hooksDir, name), path.join(to, name), {
-        // What is in a directory that was made is in the list by itself.
-        recursive: true,
-        filter: (source) =>
-          source === path.join(this.#request.hooksDir, name) ||
-          !path.relative(this.#request.hooksDir, source).startsWith(`${name}/`),
-        verbatimSymlinks: true,
-        preserveTimestamps: true,
-        mode: 0,
-      });
-    }
   }
 }
 

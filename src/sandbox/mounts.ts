@@ -45,14 +45,34 @@ function isAtOrAbove(point: string, file: string): boolean {
   return point === '/' || point === file || file.startsWith(`${point}/`);
 }
 
+/** Four words each: type, options, source, target. One process for many: a build mounts often. */
+const MOUNT_ALL = `
+while [ $# -gt 0 ]; do
+    mount -t "$1" -o "$2" "$3" "$4" || exit
+    shift 4
+done
+`;
+
 export async function mount(what: Mount, context: Context): Promise<void> {
-  const type = what.type === undefined ? [] : ['-t', what.type];
-  const locked = await lockedOptions(what);
-  const given = what.options === undefined ? [] : [what.options];
-  const options = [...given, ...locked].length === 0 ? [] : ['-o', [...given, ...locked].join(',')];
-  await runTool(['mount', ...type, ...options, what.source, what.target], context, {
-    announce: false,
-  });
+  await mountAll([what], context);
+}
+
+/** Mounts them in this order, until one cannot be. */
+export async function mountAll(all: readonly Mount[], context: Context): Promise<void> {
+  const words = await Promise.all(
+    all.map(async (what) => {
+      const locked = await lockedOptions(what);
+      const options = [...(what.options === undefined ? [] : [what.options]), ...locked];
+      // Source: mount(8): a bind has no type; `rw` is what stands for no option.
+      return [what.type ?? 'none', options.join(',') || 'rw', what.source, what.target];
+    }),
+  );
+  const [only] = words;
+  const argv: [string, ...string[]] =
+    only !== undefined && words.length === 1
+      ? ['mount', '-t', only[0] ?? '', '-o', ...only.slice(1)]
+      : ['sh', '-c', MOUNT_ALL, 'mount', ...words.flat()];
+  await runTool(argv, context, { announce: false });
 }
 
 /**
@@ -123,10 +143,15 @@ export async function mountKernelFilesystems(root: string, context: Context): Pr
   if (inUserNamespace()) {
     return await mountInNamespace(root, options, context);
   }
-  for (const what of kernelFilesystems(root, options)) {
-    await assertRealDirectory(root, what.target);
-    await mount(what, context);
+  const all = kernelFilesystems(root, options);
+  // What one of them brings is there once that is mounted.
+  const inTree = all.filter(({ target }) =>
+    all.every((one) => !target.startsWith(`${one.target}/`)),
+  );
+  for (const { target } of inTree) {
+    await assertRealDirectory(root, target);
   }
+  await mountAll(all, context);
 }
 
 async function mountInNamespace(root: string, options: string, context: Context): Promise<void> {
@@ -215,9 +240,9 @@ export async function unmountBelow(directory: string, context: Context): Promise
     if (points.length === 0) {
       return;
     }
-    for (const point of points) {
-      await runTool(['umount', '--lazy', '--no-canonicalize', point], context, { announce: false });
-    }
+    await runTool(['umount', '--lazy', '--no-canonicalize', ...points], context, {
+      announce: false,
+    });
   }
   const left = mountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), directory);
   if (left.length > 0) {
