@@ -7,13 +7,14 @@
  */
 import { open } from 'node:fs/promises';
 import type { Context } from '../events/event.ts';
-import { Failed, hostError } from '../events/failure.ts';
+import { configError, Failed, hostError } from '../events/failure.ts';
 import { mount } from '../sandbox/mounts.ts';
 import { runTool } from '../sandbox/process.ts';
 import type { Scope } from '../sandbox/scope.ts';
 import type { DiskPlan, FileSystemLayout } from './layout.ts';
+import { piecesOf } from './place-volumes.ts';
 
-/** Device nodes by the names of disks and partitions in the configuration. */
+/** Device nodes by the names of disks, partitions and logical volumes in the configuration. */
 export type Devices = ReadonlyMap<string, string>;
 
 /** A part of a disk's file. */
@@ -24,9 +25,15 @@ export interface Part {
   readonly sectorBytes: number;
 }
 
-/** What of a disk becomes a device of its own, the disk itself first. */
-export function partsOf(image: DiskPlan['images'][number]): readonly Part[] {
+/** What of a disk becomes a device of its own: the disk itself first, then partitions and volumes. */
+export function partsOf(
+  image: DiskPlan['images'][number],
+  volumeGroups: DiskPlan['volumeGroups'],
+): readonly Part[] {
   const { name, sizeBytes, sectorBytes } = image;
+  const volumes = volumeGroups.flatMap((group) =>
+    group.logicalVolumes.map((volume) => ({ name: volume.name, pieces: piecesOf(group, volume) })),
+  );
   const partitions = image.partitions.filter(({ role }) => role !== 'extended');
   return [
     { name, offsetBytes: 0, sizeBytes, sectorBytes },
@@ -36,22 +43,32 @@ export function partsOf(image: DiskPlan['images'][number]): readonly Part[] {
       sizeBytes: partition.sectors * sectorBytes,
       sectorBytes,
     })),
+    ...volumes.flatMap(({ name: volume, pieces: [piece, ...more] }) =>
+      piece?.image === name && more.length === 0 ? [{ ...piece, name: volume, sectorBytes }] : [],
+    ),
   ];
 }
 
 /**
  * Attaches the files of a plan; they are detached with `scope`.
  *
- * @throws Failed `host` where there are no loop devices to be had.
+ * @throws Failed `host` where there are no loop devices to be had, `config` for a volume in pieces.
  */
 export async function attachDisk(
   { plan, files }: { readonly plan: DiskPlan; readonly files: ReadonlyMap<string, string> },
   scope: Scope,
   context: Context,
 ): Promise<Devices> {
+  const split = plan.fileSystems.find(({ pieces }) => pieces !== undefined);
+  if (split !== undefined) {
+    throw configError(
+      `File system "${split.label}" lies on several physical volumes, and a hook wants it as a device`,
+      { hint: 'Give its logical volume room on one of them, or use elements that need no device' },
+    );
+  }
   const devices = new Map<string, string>();
   for (const image of plan.images) {
-    for (const part of partsOf(image)) {
+    for (const part of partsOf(image, plan.volumeGroups)) {
       const file = files.get(image.name) ?? '';
       devices.set(part.name, await attach(file, part, { scope, context }));
     }
@@ -160,7 +177,7 @@ function placeOf({ mountPoint }: FileSystemLayout, root: string): string {
 /** The device that holds a file system: that of its partition, or of a disk without any. */
 function deviceOf(plan: DiskPlan, fs: FileSystemLayout, devices: Devices): string {
   const image = plan.images.find(({ name }) => name === fs.image);
-  const [disk, ...partitions] = image === undefined ? [] : partsOf(image);
+  const [disk, ...partitions] = image === undefined ? [] : partsOf(image, plan.volumeGroups);
   const part = partitions.find(({ offsetBytes }) => offsetBytes === fs.offsetBytes) ?? disk;
   const device = devices.get(part?.name ?? '');
   if (device === undefined) {

@@ -17,7 +17,11 @@ export interface GraphParts {
 /** Adds everything that is wrong to `problems`. */
 export function checkFileSystems(parts: GraphParts): void {
   checkBases(parts);
-  checkCarriers(parts);
+  // A node that lies on the wrong thing leaves another without what should lie on it.
+  if (parts.problems.found.length === 0) {
+    checkCarriers(parts);
+  }
+  checkVolumeNames(parts);
   for (const spec of parts.fileSystems) {
     checkType(spec, parts.problems);
   }
@@ -41,8 +45,7 @@ function checkBases({ nodes, all, problems }: GraphParts): void {
   const kinds = new Map(all.map((node) => [node.name, node.kind]));
   const volumes = nodes.flatMap((node) => (node.kind === 'lvm' ? node.volumes : []));
   for (const node of [...nodes, ...volumes]) {
-    const bases = 'base' in node ? [node.base] : 'bases' in node ? node.bases : [];
-    for (const base of bases) {
+    for (const base of basesOf(node)) {
       const kind = kinds.get(base);
       const allowed = BASES[node.kind];
       if (kind !== undefined && allowed !== undefined && !allowed.includes(kind)) {
@@ -55,18 +58,41 @@ function checkBases({ nodes, all, problems }: GraphParts): void {
   }
 }
 
-/** An image, a partition or a file system carries one thing; a mount one fstab line. */
+/** An image, a partition, a volume or a file system carries one thing; a mount one fstab line. */
 function checkCarriers({ nodes, problems }: GraphParts): void {
   const carried = new Map<string, string>();
-  for (const node of nodes) {
-    if (!('base' in node)) {
-      continue;
+  const volumes = nodes.flatMap((node) => (node.kind === 'lvm' ? node.volumes : []));
+  for (const node of [...nodes, ...volumes.filter(({ kind }) => kind !== 'lv')]) {
+    for (const base of basesOf(node)) {
+      const other = carried.get(base);
+      if (other !== undefined) {
+        problems.add(`"${base}" cannot carry both "${other}" and "${node.name}"`, node.at);
+      }
+      carried.set(base, node.name);
     }
-    const other = carried.get(node.base);
-    if (other !== undefined) {
-      problems.add(`"${node.base}" cannot carry both "${other}" and "${node.name}"`, node.at);
+  }
+  for (const volume of volumes.filter(({ kind, name }) => kind === 'pv' && !carried.has(name))) {
+    problems.add(`pv "${volume.name}" is in no volume group`, volume.at);
+  }
+}
+
+function basesOf(node: ConfigNode | GraphNode): readonly string[] {
+  return 'base' in node ? [node.base] : 'bases' in node ? node.bases : [];
+}
+
+/** Source: lvm(8), "Valid names". */
+const VOLUME_NAME = /^(?!\.{1,2}$)[\w+.][\w+.-]{0,126}$/;
+const RESERVED =
+  /^(?:snapshot|pvmove)|_(?:cdata|cmeta|corig|cpool|cvol|iorig|imeta|mimage|mlog|pmspare|rimage|rmeta|tdata|tmeta|vdata|vorigin|wcorig)/;
+
+function checkVolumeNames({ all, problems }: GraphParts): void {
+  for (const { kind, name, at } of all) {
+    const isLogical = kind === 'lv';
+    if ((isLogical || kind === 'vg') && !VOLUME_NAME.test(name)) {
+      problems.add(`LVM takes no "name" such as "${name}": letters, digits and +_.- only`, at);
+    } else if (isLogical && RESERVED.test(name)) {
+      problems.add(`LVM keeps names such as "${name}" for itself: give the lv another "name"`, at);
     }
-    carried.set(node.base, node.name);
   }
 }
 

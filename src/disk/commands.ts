@@ -1,43 +1,10 @@
 /**
  * What the tools are told: scripts and argument lists, from the plan alone.
  */
-import type { FileSystemLayout, ImageLayout } from './layout.ts';
+import type { FileSystemLayout } from './layout.ts';
 import { KIB, MIB } from './sizes.ts';
-import { TABLE_FORMATS } from './table-labels.ts';
 
 type Argv = readonly [string, ...string[]];
-
-/** The whole partition table for sfdisk's standard input. Source: sfdisk(8), "Input formats". */
-export function sfdiskScript(image: ImageLayout): string {
-  if (image.label === 'none') {
-    return '';
-  }
-  const head = [
-    `label: ${TABLE_FORMATS[image.label].sfdisk}`,
-    `label-id: ${image.diskId}`,
-    'unit: sectors',
-    `sector-size: ${image.sectorBytes}`,
-    '',
-  ];
-  const lines = image.partitions.map((partition) => {
-    const fields = [
-      `start=${partition.startSector}`,
-      `size=${partition.sectors}`,
-      `type=${partition.type}`,
-      ...(partition.uuid === undefined ? [] : [`uuid=${partition.uuid}`]),
-      // Compat: a GPT partition has the name of the configuration.
-      ...(image.label === 'gpt' ? [`name="${partition.name}"`] : []),
-      ...(partition.bootable ? ['bootable'] : []),
-    ];
-    return `${partition.index} : ${fields.join(', ')}`;
-  });
-  return `${[...head, ...lines].join('\n')}\n`;
-}
-
-/** Writes the table and nothing else: the kernel knows nothing of a plain file's partitions. */
-export function sfdiskArgv(file: string): Argv {
-  return ['sfdisk', '--quiet', '--no-reread', '--no-tell-kernel', '--wipe', 'never', file];
-}
 
 export interface Mke2fsInput {
   /** The image. */
@@ -112,13 +79,13 @@ export function rootModeArgv(fs: FileSystemLayout, file: string, mode: number): 
 }
 
 /**
- * Makes a FAT file system in place. An EFI system partition is FAT32 wherever that many clusters
- * fit, because firmware need not read anything else (UEFI 2.10, 13.3).
+ * Makes a FAT file system in place. mkfs.vfat would choose its kind and clusters for the size of the
+ * whole disk, and on one of 32 GiB makes an EFI system partition that nobody can read.
  */
 export function mkfsVfatArgv(fs: FileSystemLayout, file: string): Argv {
   return [
     'mkfs.vfat',
-    ...(fs.efiSystem && !fs.options.includes('-F') ? fat32(fs.sizeBytes) : []),
+    ...(fs.options.includes('-F') ? [] : fatKind(fs)),
     ...fs.options,
     // No clock: the volume label would get the time, which SOURCE_DATE_EPOCH does not change.
     '--invariant',
@@ -137,12 +104,33 @@ export function mkfsVfatArgv(fs: FileSystemLayout, file: string): Argv {
   ];
 }
 
-/** FAT32 has at least 65525 clusters: below 34 MiB not even one-sector clusters give that. */
-function fat32(sizeBytes: number): string[] {
-  if (sizeBytes >= 512 * MIB) {
-    return ['-F', '32'];
+/** A FAT has at least so many clusters. Source: UEFI 2.10, 13.3; Microsoft's FAT specification. */
+const FAT32_CLUSTERS = 65525;
+const FAT16_CLUSTERS = 4085;
+
+/**
+ * mkfs.vfat's own choice for a disk of this size; but an EFI system partition is FAT32 wherever that
+ * many clusters fit, because firmware need not read anything else (UEFI 2.10, 13.3).
+ */
+function fatKind({ efiSystem, sizeBytes, sectorBytes }: FileSystemLayout): string[] {
+  // With some room for the tables themselves.
+  const mostClusters = (sizeBytes - MIB) / sectorBytes;
+  const large = sizeBytes >= 512 * MIB;
+  if (mostClusters > FAT32_CLUSTERS && (large || efiSystem || sectorBytes > 512)) {
+    const perCluster = Math.max(1, (large ? largeClusterBytes(sizeBytes) : 0) / sectorBytes);
+    return ['-F', '32', '-s', String(perCluster)];
   }
-  return sizeBytes >= 34 * MIB ? ['-F', '32', '-s', '1'] : [];
+  const small = sectorBytes > 512 ? ['-s', '1'] : [];
+  return [
+    '-F',
+    mostClusters / (sectorBytes > 512 ? 1 : 4) > FAT16_CLUSTERS ? '16' : '12',
+    ...small,
+  ];
+}
+
+function largeClusterBytes(sizeBytes: number): number {
+  const inGiB = sizeBytes / (1024 * MIB);
+  return KIB * (inGiB < 8 ? 4 : inGiB < 16 ? 8 : inGiB < 32 ? 16 : 32);
 }
 
 /** FAT has a 32-bit serial number where others have a UUID. */

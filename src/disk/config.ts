@@ -52,11 +52,36 @@ export type Portion =
   | { readonly kind: 'bytes'; readonly bytes: number }
   | { readonly kind: 'percent'; readonly percent: number };
 
-/** One physical volume, volume group or logical volume; `bases` are the nodes it lies on. */
-export interface VolumeNode extends NodeCommon {
-  readonly kind: 'pv' | 'vg' | 'lv';
+interface VolumeCommon extends NodeCommon {
+  /** The nodes it lies on. */
   readonly bases: readonly string[];
 }
+
+/** A partition or an image that belongs to a volume group. */
+export interface PhysicalVolumeNode extends VolumeCommon {
+  readonly kind: 'pv';
+}
+
+export interface VolumeGroupNode extends VolumeCommon {
+  readonly kind: 'vg';
+  /** The unit of room in it. */
+  readonly extentBytes: number;
+  readonly tags: readonly string[];
+}
+
+export interface LogicalVolumeNode extends VolumeCommon {
+  readonly kind: 'lv';
+  readonly size: VolumeSize;
+  readonly tags: readonly string[];
+}
+
+/** So many bytes or extents, or a share of all extents of the group or of those still free. */
+export type VolumeSize =
+  | { readonly kind: 'bytes'; readonly bytes: number }
+  | { readonly kind: 'extents'; readonly extents: number }
+  | { readonly kind: 'percent'; readonly percent: number; readonly of: 'all' | 'free' };
+
+export type VolumeNode = PhysicalVolumeNode | VolumeGroupNode | LogicalVolumeNode;
 
 export interface LvmNode extends NodeCommon {
   readonly kind: 'lvm';

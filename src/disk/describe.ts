@@ -3,7 +3,7 @@
  */
 import type { Identifiers } from '../plan/identifiers.ts';
 import type { TableLabel } from './config.ts';
-import type { DiskGraph } from './graph.ts';
+import { carriersOf, type DiskGraph } from './graph.ts';
 import { fileSystemUuid } from './identifiers.ts';
 
 export interface DiskDescription {
@@ -20,7 +20,8 @@ export interface DiskDescription {
 /** The description of a graph. Compat. Source: dib-contract, "getval". */
 export function describeDisk(graph: DiskGraph): DiskDescription {
   const { root } = graph;
-  const table = graph.tables.find((one) => one.partitions.some(({ name }) => name === root.base));
+  const below = carriersOf(graph, root.base);
+  const table = graph.tables.find((one) => one.partitions.some(({ name }) => below.includes(name)));
   return {
     rootLabel: root.label,
     rootFsType: root.type,

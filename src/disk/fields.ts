@@ -67,6 +67,17 @@ export class Fields {
     return value;
   }
 
+  /** The texts of a list; a problem for an item that is none. */
+  texts(key: string): string[] {
+    return this.list(key).flatMap((item) => {
+      if (item.kind === 'text') {
+        return [item.text];
+      }
+      this.reject(key, `Key "${key}" of ${this.#who()} must be a list of single values`);
+      return [];
+    });
+  }
+
   /** The items of a list; a single text counts as a list of one. */
   list(key: string): readonly Located[] {
     this.#asked.add(key);
@@ -116,4 +127,32 @@ export class Fields {
   #who(): string {
     return `${this.source.plugin} "${this.source.name}"`;
   }
+}
+
+/** The fields of a list's item, which must be a map. */
+export function itemFields(item: Located, plugin: string, parent: Fields): Fields | undefined {
+  if (item.kind !== 'map') {
+    parent.problems.add(`A ${plugin} in "${parent.source.name}" is not a map`, item.at);
+    return undefined;
+  }
+  const name = item.entries.get('name')?.value;
+  const source = {
+    plugin,
+    name: name?.kind === 'text' ? name.text : '',
+    at: item.at,
+    entries: item.entries,
+  };
+  return new Fields(source, parent.problems);
+}
+
+/** What every node has. */
+export function common({ source }: Fields): { readonly name: string; readonly at: Place } {
+  return { name: source.name, at: source.at };
+}
+
+/** The properties that have a value: absent and undefined differ in these types. */
+export function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }

@@ -8,7 +8,6 @@
  * Compat: names, edges and the order of creation. Source: dib-contract, "Tree to graph". Unlike
  * upstream, the root file system is the one that is mounted at `/`, whatever its name.
  */
-import { hostError } from '../events/failure.ts';
 import { Problems } from '../plan/problems.ts';
 import { checkFileSystems } from './check-graph.ts';
 import type {
@@ -91,19 +90,11 @@ export function parseDiskGraph(
   return { graph: buildGraph(nodes, params), warnings };
 }
 
-/**
- * Refuses what we cannot make.
- *
- * @throws Failed `host` naming it.
- */
-export function assertSupported(graph: DiskGraph): void {
-  const [lvm] = graph.lvms;
-  if (lvm !== undefined) {
-    throw hostError(
-      `LVM is not supported yet: "${lvm.name}" in "${lvm.at.file}", line ${lvm.at.line ?? 0}`,
-      'Use a configuration without lvm, such as the element block-device-mbr',
-    );
-  }
+/** A node of volumes or below, and the names of all that it lies on: partitions, images. */
+export function carriersOf(graph: Pick<DiskGraph, 'lvms'>, name: string): readonly string[] {
+  const volumes = graph.lvms.flatMap((lvm) => lvm.volumes);
+  const bases = volumes.find((volume) => volume.name === name)?.bases ?? [];
+  return [name, ...bases.flatMap((base) => carriersOf(graph, base))];
 }
 
 /** The first file system that is filled through a mount, which takes root and a loop device. */
@@ -130,10 +121,15 @@ function sortedMounts(all: readonly GraphNode[]): MountNode[] {
 }
 
 function edgesOf(nodes: readonly ConfigNode[], mounts: readonly MountNode[]): Edge[] {
-  return nodes.flatMap((node) => edgesInto(node, mounts));
+  return nodes.flatMap((node) => edgesInto(node, { nodes, mounts }));
 }
 
-function edgesInto(node: ConfigNode, mounts: readonly MountNode[]): Edge[] {
+interface Others {
+  readonly nodes: readonly ConfigNode[];
+  readonly mounts: readonly MountNode[];
+}
+
+function edgesInto(node: ConfigNode, { nodes, mounts }: Others): Edge[] {
   switch (node.kind) {
     case 'local_loop':
       return [];
@@ -144,7 +140,7 @@ function edgesInto(node: ConfigNode, mounts: readonly MountNode[]): Edge[] {
         return previous === undefined ? [base] : [base, edge(previous.name, partition)];
       });
     case 'lvm':
-      return lvmEdges(node);
+      return lvmEdges(node, nodes);
     case 'mount': {
       const previous = mounts[mounts.indexOf(node) - 1];
       const base = edge(node.base, node);
@@ -156,13 +152,16 @@ function edgesInto(node: ConfigNode, mounts: readonly MountNode[]): Edge[] {
   }
 }
 
-function lvmEdges(lvm: LvmNode): Edge[] {
+function lvmEdges(lvm: LvmNode, nodes: readonly ConfigNode[]): Edge[] {
+  const names = new Set(nodes.flatMap(graphNodes).map(({ name }) => name));
   return lvm.volumes.flatMap((volume) => {
     const bases = volume.bases.map((base) => edge(base, volume));
     if (volume.kind !== 'pv') {
       return bases;
     }
-    return [...volume.bases.map((base) => edge(base, lvm)), edge(lvm.name, volume), ...bases];
+    // What a volume lies on and is not there is told once, of the volume.
+    const known = volume.bases.filter((base) => names.has(base));
+    return [...known.map((base) => edge(base, lvm)), edge(lvm.name, volume), ...bases];
   });
 }
 

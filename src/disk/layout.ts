@@ -8,14 +8,16 @@ import { Problems } from '../plan/problems.ts';
 import type { ImageNode, TableLabel } from './config.ts';
 import { type FileSystemSpec, fileSystemType } from './file-systems.ts';
 import { fstabText } from './fstab.ts';
-import { assertSupported, type DiskGraph } from './graph.ts';
+import type { DiskGraph } from './graph.ts';
 import { fileSystemUuid } from './identifiers.ts';
 import { type PartitionLayout, placePartitions } from './place-partitions.ts';
+import { type Piece, piecesOf, placeVolumes, type VolumeGroupLayout } from './place-volumes.ts';
 import { fitJournal, KIB, MIB, roundUp } from './sizes.ts';
 import { ESP_TYPE } from './table-labels.ts';
 
 export interface DiskPlan {
   readonly images: readonly ImageLayout[];
+  readonly volumeGroups: readonly VolumeGroupLayout[];
   /** In the order of creation. */
   readonly fileSystems: readonly FileSystemLayout[];
   /** The text of `/etc/fstab`. */
@@ -28,7 +30,7 @@ export interface ImageLayout {
   readonly sectorBytes: number;
   /** `none` is a disk that is one file system. */
   readonly label: TableLabel | 'none';
-  /** sfdisk's `label-id`: `0x` and eight digits, or a UUID. Empty without a label. */
+  /** The disk's identifier: `0x` and eight digits, or a UUID. Empty without a label. */
   readonly diskId: string;
   /** In the order of their starts, an extended one included. */
   readonly partitions: readonly IdentifiedPartition[];
@@ -45,6 +47,8 @@ export interface FileSystemLayout {
   readonly offsetBytes: number;
   readonly sizeBytes: number;
   readonly sectorBytes: number;
+  /** Where its bytes lie when not all are in one run; absent: from `offsetBytes` on. */
+  readonly pieces?: readonly Piece[];
   readonly type: string;
   readonly label: string;
   readonly uuid: string;
@@ -71,19 +75,24 @@ export interface DiskInput {
 /**
  * The plan of a disk.
  *
- * @throws Failed `host` for what needs a real block device, `config` with everything that does not
- * fit or go together.
+ * @throws Failed `config` with everything that does not fit or go together.
  */
 export function planDisk(graph: DiskGraph, input: DiskInput): DiskPlan {
-  assertSupported(graph);
   const problems = new Problems();
   const images = graph.images.map((image) => planImage(image, { graph, input, problems }));
+  // A volume on a partition that does not fit is not what is wrong.
+  problems.throwIfAny();
+  const { identifiers } = input;
+  const pieceOf = (base: string): Piece | undefined => extentOf(base, { images, volumeGroups: [] });
+  const volumeGroups = graph.lvms.flatMap((lvm) =>
+    placeVolumes(lvm, { pieceOf, identifiers, problems }),
+  );
+  problems.throwIfAny();
   const fileSystems = graph.fileSystems.flatMap((spec) => {
-    const layout = planFileSystem(spec, images, input);
+    const layout = planFileSystem(spec, { images, volumeGroups }, input);
     return layout === undefined ? [] : [layout];
   });
-  problems.throwIfAny();
-  return { images, fileSystems, fstab: fstabText(graph) };
+  return { images, volumeGroups, fileSystems, fstab: fstabText(graph) };
 }
 
 interface ImageContext {
@@ -115,10 +124,10 @@ function planImage(image: ImageNode, { graph, input, problems }: ImageContext): 
 
 function planFileSystem(
   spec: FileSystemSpec,
-  images: readonly ImageLayout[],
+  places: Places,
   input: DiskInput,
 ): FileSystemLayout | undefined {
-  const extent = extentOf(spec.base, images);
+  const extent = extentOf(spec.base, places);
   if (extent === undefined) {
     return undefined;
   }
@@ -138,11 +147,28 @@ function planFileSystem(
 
 type Extent = Pick<
   FileSystemLayout,
-  'image' | 'offsetBytes' | 'sizeBytes' | 'sectorBytes' | 'efiSystem'
+  'image' | 'offsetBytes' | 'sizeBytes' | 'sectorBytes' | 'efiSystem' | 'pieces'
 >;
 
-/** The bytes of an image or a partition. */
-function extentOf(base: string, images: readonly ImageLayout[]): Extent | undefined {
+type Places = Pick<DiskPlan, 'images' | 'volumeGroups'>;
+
+/** The bytes of an image, a partition or a logical volume. */
+function extentOf(base: string, { images, volumeGroups }: Places): Extent | undefined {
+  for (const group of volumeGroups) {
+    const volume = group.logicalVolumes.find(({ name }) => name === base);
+    const pieces = volume === undefined ? [] : piecesOf(group, volume);
+    const [first] = pieces;
+    if (first !== undefined) {
+      const on = images.filter(({ name }) => pieces.some(({ image }) => image === name));
+      return {
+        ...first,
+        sizeBytes: pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+        sectorBytes: Math.max(...on.map(({ sectorBytes }) => sectorBytes)),
+        efiSystem: false,
+        ...(pieces.length > 1 ? { pieces } : {}),
+      };
+    }
+  }
   for (const { name, sizeBytes, sectorBytes, partitions } of images) {
     if (name === base) {
       return { image: name, offsetBytes: 0, sizeBytes, sectorBytes, efiSystem: false };

@@ -4,17 +4,10 @@
  */
 
 import type { Located } from '../plan/located-yaml.ts';
-import type {
-  ConfigNode,
-  LvmNode,
-  PartitionFlag,
-  PartitionNode,
-  PluginName,
-  TableLabel,
-  VolumeNode,
-} from './config.ts';
-import { Fields } from './fields.ts';
+import type { ConfigNode, PartitionFlag, PartitionNode, PluginName, TableLabel } from './config.ts';
+import { common, type Fields, given, itemFields } from './fields.ts';
 import { MIB, parsePortion, parseSizeBytes, splitOptions } from './sizes.ts';
+import { readLvm } from './volume-readers.ts';
 
 type Reader = (fields: Fields) => ConfigNode | undefined;
 
@@ -116,58 +109,6 @@ function readPartition(item: Located, base: string, table: Fields): PartitionNod
     size,
     flags: flags.filter((flag) => flag !== undefined),
     ...given({ type }),
-  };
-}
-
-function readLvm(fields: Fields): LvmNode | undefined {
-  const named = fields.requireName();
-  const volumes = (['pv', 'vg', 'lv'] as const).flatMap((kind) =>
-    fields.requiredList(`${kind}s`).map((item) => readVolume(item, kind, fields)),
-  );
-  return named
-    ? {
-        kind: 'lvm',
-        ...common(fields),
-        volumes: volumes.filter((volume) => volume !== undefined),
-      }
-    : undefined;
-}
-
-function readVolume(item: Located, kind: VolumeNode['kind'], lvm: Fields): VolumeNode | undefined {
-  const fields = itemFields(item, kind, lvm);
-  if (fields === undefined || !fields.requireName()) {
-    return undefined;
-  }
-  const bases = fields
-    .requiredList('base')
-    .map((base) => (base.kind === 'text' ? base.text : undefined));
-  return { kind, ...common(fields), bases: bases.filter((base) => base !== undefined) };
-}
-
-/** The fields of a list's item, which must be a map. */
-function itemFields(item: Located, plugin: string, parent: Fields): Fields | undefined {
-  if (item.kind !== 'map') {
-    parent.problems.add(`A ${plugin} in "${parent.source.name}" is not a map`, item.at);
-    return undefined;
-  }
-  const name = item.entries.get('name')?.value;
-  const source = {
-    plugin,
-    name: name?.kind === 'text' ? name.text : '',
-    at: item.at,
-    entries: item.entries,
-  };
-  return new Fields(source, parent.problems);
-}
-
-function common({ source }: Fields): Pick<ConfigNode, 'name' | 'at'> {
-  return { name: source.name, at: source.at };
-}
-
-/** The properties that have a value: absent and undefined differ in these types. */
-function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }
 

@@ -22,7 +22,9 @@ export interface PartitionLayout {
   readonly role: 'primary' | 'extended' | 'logical';
   readonly startSector: number;
   readonly sectors: number;
-  /** sfdisk's word: a hexadecimal number for MBR, a GUID for GPT. */
+  /** Of a logical one: where the record lies that describes it. */
+  readonly ebrSector?: number;
+  /** Hexadecimal digits for MBR, a GUID for GPT. */
   readonly type: string;
   readonly bootable: boolean;
 }
@@ -105,6 +107,7 @@ class Placer {
       role: logical ? 'logical' : 'primary',
       startSector: startBytes / geometry.sectorBytes,
       sectors: sizeBytes / geometry.sectorBytes,
+      ...(logical ? { ebrSector: this.#nextFreeBytes / geometry.sectorBytes } : {}),
       type: this.#type(partition),
       bootable: format.logical && partition.flags.includes('boot'),
     });

@@ -63,8 +63,13 @@ export interface ImageSizeInput {
   readonly usedKiB: number;
   readonly request: DiskRequest;
   readonly rootFsType: string;
-  /** Whether the build has the element `block-device-efi`. */
+  /** Whether the build has one of the elements with an EFI system partition: `bringsEfi`. */
   readonly efi: boolean;
+}
+
+/** Compat: `block-device-efi`, or an element with that in its name. Source: dib-contract, "Image size". */
+export function bringsEfi(elements: readonly { readonly name: string }[]): boolean {
+  return elements.some(({ name }) => name.includes('block-device-efi'));
 }
 
 export interface ImageSize {

@@ -36,7 +36,11 @@ export function sortGraph(
   const usable = edges.filter(({ from, to, at }) => {
     const known = waitingFor.has(from);
     if (!known) {
-      problems.add(`Edge not defined: "${from}" -> "${to}"`, at, `Nothing is called "${from}"`);
+      problems.add(
+        `Edge not defined: "${from}" -> "${to}"`,
+        at,
+        `Nothing is called "${from}": see the key "base" of "${to}"`,
+      );
     }
     return known;
   });
@@ -46,7 +50,8 @@ export function sortGraph(
   const order = walk(waitingFor, usable);
   const stuck = nodes.filter(({ name }) => !order.includes(name));
   const [first] = stuck;
-  if (first !== undefined) {
+  // Of two nodes with one name nobody knows which one others mean.
+  if (first !== undefined && waitingFor.size === nodes.length) {
     const names = stuck.map(({ name }) => `"${name}"`).join(', ');
     problems.add(`The nodes lie on each other in a cycle: ${names}`, first.at);
   }

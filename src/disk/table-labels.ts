@@ -17,8 +17,6 @@ export interface Progress {
 }
 
 export interface TableFormat {
-  /** sfdisk's word. */
-  readonly sfdisk: 'dos' | 'gpt';
   /** Absent: the configuration's `align` counts. */
   readonly alignBytes?: number;
   /** Sizes are rounded down to this; absent: to sectors. */
@@ -37,7 +35,7 @@ export interface TableFormat {
   /** 32-bit sector numbers. */
   readonly mostSectors: number;
   readonly defaultType: string;
-  /** sfdisk's word for a type as a configuration writes it; undefined when there is none. */
+  /** The type in the table (hexadecimal digits, a GUID) as a configuration writes it; undefined when there is none. */
   readonly parseType: (text: string) => string | undefined;
   /** What a type looks like, for messages. */
   readonly typeExample: string;
@@ -45,7 +43,6 @@ export interface TableFormat {
 
 export const TABLE_FORMATS: Readonly<Record<TableLabel, TableFormat>> = {
   mbr: {
-    sfdisk: 'dos',
     freeBytes: ({ diskBytes, nextFreeBytes, alignBytes }) =>
       diskBytes - (nextFreeBytes + alignBytes),
     tailBytes: 0,
@@ -58,7 +55,6 @@ export const TABLE_FORMATS: Readonly<Record<TableLabel, TableFormat>> = {
     typeExample: 'a hexadecimal number such as 0x83',
   },
   gpt: {
-    sfdisk: 'gpt',
     alignBytes: MIB,
     grainBytes: MIB,
     freeBytes: ({ diskBytes, askedBytes }) => diskBytes - 2 * MIB - askedBytes,
@@ -67,7 +63,7 @@ export const TABLE_FORMATS: Readonly<Record<TableLabel, TableFormat>> = {
     logical: false,
     // Compat: `boot` has no meaning here and does no harm.
     flags: ['boot'],
-    // UEFI 2.10, 5.3.3: 36 UTF-16 units; sfdisk's script quotes them.
+    // UEFI 2.10, 5.3.3: 36 UTF-16 units; quotes would confuse who reads `sfdisk --dump`.
     names: /^[^"\\\p{Cc}]{1,36}$/u,
     mostSectors: Number.MAX_SAFE_INTEGER,
     defaultType: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
@@ -76,7 +72,7 @@ export const TABLE_FORMATS: Readonly<Record<TableLabel, TableFormat>> = {
   },
 };
 
-/** sfdisk's word for the container of logical partitions. */
+/** The type of the container of logical partitions. */
 export const EXTENDED_TYPE = 'f';
 
 function parseMbrType(text: string): string | undefined {

@@ -4,7 +4,7 @@
 import { lstat, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { configError, Failed, type Failure, hostError } from '../events/failure.ts';
+import { configError, Failed, type Failure } from '../events/failure.ts';
 import { runTool } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
 import {
@@ -14,19 +14,15 @@ import {
   type ByteWrite,
   bootCodeWrites,
 } from './boot-code.ts';
-import {
-  mke2fsArgv,
-  mkfsVfatArgv,
-  mkswapArgv,
-  rootModeArgv,
-  sfdiskArgv,
-  sfdiskScript,
-} from './commands.ts';
+import { mke2fsArgv, mkfsVfatArgv, mkswapArgv, rootModeArgv } from './commands.ts';
 import { fileSystemType } from './file-systems.ts';
 import { clampTimes, fatCommands, listTree } from './fill-fat.ts';
 import { fillMounted } from './fill-mounted.ts';
 import type { DiskPlan, FileSystemLayout, ImageLayout } from './layout.ts';
+import { lvmWrites } from './lvm-metadata.ts';
 import { MKE2FS_CONFIG } from './mke2fs-config.ts';
+import { tableWrites } from './partition-table.ts';
+import { inPieces } from './pieces.ts';
 import { MIB } from './sizes.ts';
 import { stampExt } from './stamp-ext.ts';
 import { makeMountPoints, openSubtree } from './subtree.ts';
@@ -63,7 +59,7 @@ export async function writeDisk(
   // Planned before the long work, so that boot code that does not fit is told at once.
   const bootCode = await planBootCode(plan, target);
   for (const image of plan.images) {
-    await writeTable(image, fileOf(image.name, target), context);
+    await writeFrame(image, plan, target);
   }
   await using scope = new Scope();
   const config = path.join(target.workDir, 'mke2fs.conf');
@@ -125,22 +121,21 @@ function reproducible(epoch: number | undefined): Record<string, string> {
     : { E2FSPROGS_FAKE_TIME: String(epoch), SOURCE_DATE_EPOCH: String(epoch), TZ: 'UTC' };
 }
 
-async function writeTable(image: ImageLayout, file: string, context: Context): Promise<void> {
-  if (image.label !== 'none' && image.sectorBytes !== 512) {
-    throw hostError(
-      `Partition tables with ${image.sectorBytes}-byte sectors are not supported yet: disk "${image.name}"`,
-      'Use 512-byte sectors: unset DIB_BLOCK_SIZE, or remove block_size from the configuration',
-    );
-  }
+/** An image of nothing but its partition table and the descriptions of volume groups. */
+async function writeFrame(image: ImageLayout, plan: DiskPlan, target: DiskTarget): Promise<void> {
+  const file = fileOf(image.name, target);
   const handle = await open(file, 'wx');
   try {
     await handle.truncate(image.sizeBytes);
   } finally {
     await handle.close();
   }
-  if (image.label !== 'none') {
-    await runTool(sfdiskArgv(file), context, { input: sfdiskScript(image) });
-  }
+  const time = target.sourceDateEpoch ?? Math.floor(Date.now() / 1000);
+  const volumes = plan.volumeGroups.flatMap((group) => lvmWrites(group, time));
+  await writeBytes(file, [
+    ...tableWrites(image),
+    ...volumes.filter((write) => write.image === image.name),
+  ]);
 }
 
 interface Writer {
@@ -154,6 +149,13 @@ async function writeFileSystem(fs: FileSystemLayout, writer: Writer): Promise<vo
   await using scope = new Scope();
   const { target, mountPoints, context } = writer;
   const { tree, workDir } = target;
+  if (fs.pieces !== undefined) {
+    const write = (whole: FileSystemLayout, file: string): Promise<void> => {
+      const files = new Map([[whole.image, file]]);
+      return writeFileSystem(whole, { ...writer, target: { ...target, files } });
+    };
+    return await inPieces(fs, { files: target.files, workDir, write }, context);
+  }
   const subtree =
     fs.mountPoint === undefined
       ? undefined

@@ -6,7 +6,7 @@ import { describeDisk } from '../disk/describe.ts';
 import type { DiskGraph } from '../disk/graph.ts';
 import { type DiskPlan, planDisk } from '../disk/layout.ts';
 import { measureTree } from '../disk/measure.ts';
-import { type ImageSize, imageSizeKiB } from '../disk/sizes.ts';
+import { bringsEfi, type ImageSize, imageSizeKiB } from '../disk/sizes.ts';
 import { writeDisk } from '../disk/write.ts';
 import type { Context } from '../events/event.ts';
 import type { Identifiers } from '../plan/identifiers.ts';
@@ -60,7 +60,7 @@ export function sizeForTree(stage: DiskStage, usedKiB: number): ImageSize {
     usedKiB,
     request: stage.build.plan.disk,
     rootFsType: stage.graph.root.type,
-    efi: stage.build.elements.some((element) => element.name === 'block-device-efi'),
+    efi: bringsEfi(stage.build.elements),
   });
 }
 

@@ -5,14 +5,9 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { chooseDiskConfig, type DiskConfigChoice } from '../disk/choose-config.ts';
-import {
-  assertSupported,
-  type DiskGraph,
-  mountedFileSystem,
-  parseDiskGraph,
-} from '../disk/graph.ts';
+import { type DiskGraph, mountedFileSystem, parseDiskGraph } from '../disk/graph.ts';
 import { type DiskPlan, planDisk } from '../disk/layout.ts';
-import { imageSizeKiB } from '../disk/sizes.ts';
+import { bringsEfi, imageSizeKiB } from '../disk/sizes.ts';
 import { readHookTree } from '../elements/assemble.ts';
 import { type Catalogue, describeOverride, openCatalogue } from '../elements/catalogue.ts';
 import { readContainerSettings } from '../elements/container-files.ts';
@@ -97,7 +92,6 @@ export async function prepareBuild(
   const graph = graphOf({ plan, diskConfig }, emit);
   const device = await assertDevicePossible({ plan, elements, tree }, options.privilege);
   if (device || writesDisk(plan, elements)) {
-    assertSupported(graph);
     assertMountPossible(graph, options.privilege);
     // Partitions that do not fit are refused now where the size is known now.
     fixedLayout({ plan, elements, diskConfig, container }, graph);
@@ -184,7 +178,7 @@ export function fixedLayout(build: PreparedBuild, graph: DiskGraph): DiskPlan | 
     usedKiB: 0,
     request: plan.disk,
     rootFsType: graph.root.type,
-    efi: elements.some((element) => element.name === 'block-device-efi'),
+    efi: bringsEfi(elements),
   });
   return planDisk(graph, {
     imageSizeKiB: size.sizeKiB,

@@ -131,12 +131,6 @@ const ROWS: readonly Row[] = [
     when: (needs) => usesTool(needs, 'qemu-img'),
   },
   {
-    tools: ['sfdisk'],
-    packages: { debian: 'fdisk', redhat: 'util-linux', suse: 'util-linux' },
-    why: 'to write partition tables',
-    when: (needs) => needs.disk,
-  },
-  {
     tools: ['losetup'],
     packages: { debian: 'mount', redhat: 'util-linux', suse: 'util-linux' },
     why: 'to work on the disk as a block device',

@@ -19,7 +19,6 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { sfdiskArgv, sfdiskScript } from '../../src/disk/commands.ts';
 import type { DiskPlan, FileSystemLayout } from '../../src/disk/layout.ts';
 import { type WrittenDisk, writeDisk } from '../../src/disk/write.ts';
 import type { Context } from '../../src/events/event.ts';
@@ -400,30 +399,6 @@ test('an existing file is never written to', async () => {
   writeFileSync(path.join(top, 'image0.raw'), 'precious');
   await assert.rejects(write(planOf(MBR, 100)), /EEXIST/);
   assert.equal(readFileSync(path.join(top, 'image0.raw'), 'utf8'), 'precious');
-});
-
-test('sfdisk reads back what sfdiskScript() wrote, for any alignment', () => {
-  const logicals = ['a', 'b', 'c'].map((name) => `{name: ${name}, size: 30%}`).join(', ');
-  for (const align of ['64KiB', '1MiB', '4MiB', '4KiB']) {
-    const plan = planOf(
-      `- local_loop: {name: image0}
-- partitioning:
-    base: image0
-    label: mbr
-    align: ${align}
-    partitions: [{name: p, size: 10MiB, flags: [boot, primary]}, ${logicals}]
-- local_loop: {name: other, mkfs: {type: ext4, mount: {mount_point: /}}}
-`,
-      200,
-    );
-    const [image] = plan.images;
-    assert.ok(image !== undefined);
-    const file = path.join(top, `${align}.raw`);
-    run('truncate', '-s', String(image.sizeBytes), file);
-    const [tool, ...args] = sfdiskArgv(file);
-    execFileSync(tool, args, { input: sfdiskScript(image) });
-    checkTable(plan, file);
-  }
 });
 
 test('an ext4 has the features that old readers know, whatever the host makes by itself', async () => {

@@ -33,14 +33,28 @@ test('mke2fsArgv() uses blocks no smaller than the sectors', () => {
 });
 
 test('mkfsVfatArgv() makes an EFI system partition FAT32 where that fits', () => {
-  const fs = fileSystem('MKFS_ESP');
-  const start = (sizeMiB: number): string =>
-    mkfsVfatArgv({ ...fs, sizeBytes: sizeMiB * 2 ** 20 }, 'f')
-      .slice(1, 6)
-      .join(' ');
-  assert.equal(start(550), '-F 32 --invariant -n MKFS_ESP');
-  assert.equal(start(100), '-F 32 -s 1 --invariant');
-  assert.match(start(20), /^--invariant -n MKFS_ESP/);
+  const esp = fileSystem('MKFS_ESP');
+  const other = { ...esp, efiSystem: false };
+  for (const [fs, sizeMiB, sectorBytes, kind] of [
+    [esp, 550, 512, '-F 32 -s 8'],
+    [esp, 100, 512, '-F 32 -s 1'],
+    [esp, 34, 512, '-F 32 -s 1'],
+    [esp, 20, 512, '-F 16'],
+    [esp, 500, 4096, '-F 32 -s 1'],
+    [esp, 100, 4096, '-F 16 -s 1'],
+    [other, 100, 512, '-F 16'],
+    [other, 4, 512, '-F 12'],
+    [other, 4, 4096, '-F 12 -s 1'],
+    [other, 500, 4096, '-F 32 -s 1'],
+    [other, 600, 512, '-F 32 -s 8'],
+    [other, 9000, 512, '-F 32 -s 16'],
+    [other, 40_000, 4096, '-F 32 -s 8'],
+  ] as const) {
+    const argv = mkfsVfatArgv({ ...fs, sizeBytes: sizeMiB * 2 ** 20, sectorBytes }, 'f').join(' ');
+    assert.ok(argv.startsWith(`mkfs.vfat ${kind} --invariant -n MKFS_ESP `), argv);
+  }
+  const own = mkfsVfatArgv({ ...esp, options: ['-F', '16'] }, 'f').join(' ');
+  assert.match(own, /^mkfs.vfat -F 16 --invariant/);
 });
 
 test('rootModeArgv() sets the type of the inode along with the mode', () => {

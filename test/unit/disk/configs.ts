@@ -77,7 +77,7 @@ export const LVM = `
     label: gpt
     partitions:
       - {name: BSP, type: EF02, size: 8MiB}
-      - {name: root, type: 8300, size: 40G}
+      - {name: root, type: 8300, size: 100%}
 - lvm:
     name: lvm
     base: [root]
@@ -86,8 +86,27 @@ export const LVM = `
     lvs:
       - {name: lv_root, base: vg, extents: 23%VG}
       - {name: lv_var, base: vg, extents: 57%VG}
-- mkfs: {name: fs_root, base: lv_root, type: xfs, label: img-rootfs, mount: {mount_point: /}}
-- mkfs: {name: fs_var, base: lv_var, type: xfs, mount: {mount_point: /var}}
+- mkfs: {name: fs_root, base: lv_root, type: ext4, label: img-rootfs, mount: {mount_point: /}}
+- mkfs: {name: fs_var, base: lv_var, type: ext4, mount: {mount_point: /var}}
+`;
+
+/** A group over a partition and a whole disk, with a volume that fits on neither. */
+export const LVM_TWO_DISKS = `
+- local_loop: {name: image0, size: 64MiB}
+- local_loop: {name: data, size: 40MiB}
+- partitioning:
+    base: image0
+    label: mbr
+    partitions: [{name: left, flags: [primary], size: 100%}]
+- lvm:
+    name: lvm
+    pvs: [{name: pv0, base: left}, {name: pv1, base: data}]
+    vgs: [{name: vg-0, base: [pv0, pv1], options: [--physicalextentsize, 1m, --addtag=built]}]
+    lvs:
+      - {name: first, base: vg-0, size: 33MiB}
+      - {name: both, base: vg-0, extents: 90%FREE, options: ["-Wy", "-Zn", --addtag here]}
+- mkfs: {name: fs_first, base: first, type: ext4, mount: {mount_point: /}}
+- mkfs: {name: fs_both, base: both, type: ext4, mount: {mount_point: /var}}
 `;
 
 /** A disk that is one file system. */

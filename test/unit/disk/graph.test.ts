@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeDisk, diskUuids } from '../../../src/disk/describe.ts';
 import { fstabText } from '../../../src/disk/fstab.ts';
-import { assertSupported, mountedFileSystem, parseDiskGraph } from '../../../src/disk/graph.ts';
+import { mountedFileSystem, parseDiskGraph } from '../../../src/disk/graph.ts';
 import { identifiersFrom } from '../../../src/plan/identifiers.ts';
 import { EFI, failureFrom, graphOf, LVM, MBR, SEPARATE, WHOLE } from './configs.ts';
 
@@ -82,13 +82,6 @@ test('buildGraph() refuses what does not go together', () => {
   }
 });
 
-test('assertSupported() names what we cannot make', () => {
-  const lvm = failureFrom(() => assertSupported(graphOf(LVM)));
-  assert.equal(lvm.kind, 'host');
-  assert.match(lvm.message, /LVM is not supported yet/);
-  assertSupported(graphOf(SEPARATE));
-});
-
 test('mountedFileSystem() finds what is filled through a mount', () => {
   const xfs = graphOf(WHOLE.replace('name: mkfs', 'type: xfs\n      name: mkfs'));
   assert.equal(mountedFileSystem(xfs)?.type, 'xfs');
@@ -111,6 +104,7 @@ test('describeDisk() tells what hooks ask for before the disk exists', () => {
   });
   const whole = describeDisk(graphOf(WHOLE));
   assert.deepEqual([whole.bootLabel, whole.diskLabel], ['', 'none']);
+  assert.equal(describeDisk(graphOf(LVM)).diskLabel, 'gpt');
   assert.deepEqual(describeDisk(graphOf(EFI)).mountPoints, ['/boot/efi', '/']);
 });
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sfdiskScript } from '../../../src/disk/commands.ts';
 import type { DiskPlan } from '../../../src/disk/layout.ts';
-import { EFI, failureFrom, GPT, LVM, MBR, planOf, SEPARATE, WHOLE } from './configs.ts';
+import { EFI, failureFrom, GPT, MBR, planOf, SEPARATE, WHOLE } from './configs.ts';
 
 /** index, start in MiB, size in MiB, type, role. */
 function rows(plan: DiskPlan): unknown[] {
@@ -178,24 +177,4 @@ test('planDisk() says which image size would do', () => {
   const failure = failureFrom(() => planOf(EFI, 500));
   assert.match(failure.hint ?? '', /--image-size 1 /);
   planOf(EFI, 1024);
-});
-
-test('planDisk() refuses LVM as something that the host mode lacks', () => {
-  assert.equal(failureFrom(() => planOf(LVM)).kind, 'host');
-});
-
-test('sfdiskScript() is the whole table', () => {
-  const [image] = planOf(MBR).images;
-  assert.ok(image !== undefined);
-  assert.equal(
-    sfdiskScript(image),
-    `label: dos
-label-id: ${image.diskId}
-unit: sectors
-sector-size: 512
-
-1 : start=2048, size=4190208, type=83, bootable
-`,
-  );
-  assert.match(image.diskId, /^0x[0-9a-f]{8}$/);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/disk/parse-config.ts';
-import { EFI, failureFrom, GPT, LVM, MBR, SEPARATE, WHOLE } from './configs.ts';
+import { EFI, failureFrom, GPT, LVM, LVM_TWO_DISKS, MBR, SEPARATE, WHOLE } from './configs.ts';
 
 test('parseConfig() emits children before their parent and names them after it', () => {
   const names = (text: string): string[] => parseConfig(text, 'x').nodes.map(({ name }) => name);
@@ -65,7 +65,7 @@ test('parseConfig() follows aliases and merge keys', () => {
 });
 
 test('parseConfig() knows every element configuration without a warning', () => {
-  for (const text of [MBR, GPT, EFI, WHOLE, SEPARATE]) {
+  for (const text of [MBR, GPT, EFI, WHOLE, SEPARATE, LVM, LVM_TWO_DISKS]) {
     assert.deepEqual(parseConfig(text, 'x').warnings, []);
   }
 });
