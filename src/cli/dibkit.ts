@@ -11,7 +11,8 @@ Examples:
   dibkit plan --image-size 2 vm debian-minimal
       the whole build, and nothing is run
   dibkit plan --json -t qcow2,tar vm debian-minimal | jq .phases
-
+  dibkit plan --ramdisk debian-minimal
+      the same for ramdisk-image-create
   dibkit diff monday.qcow2 tuesday.qcow2
       what changed from one image to the next
 

@@ -1,7 +1,8 @@
-/** The command line of `disk-image-create`, parsed by commander from the table of options. */
+/** The command line of `disk-image-create` and its like, parsed by commander from the table of options. */
 import { Command, Option } from 'commander';
 import {
   expandAbbreviations,
+  type ImageCommand,
   OPTIONS,
   type OptionRow,
   type OptionValues,
@@ -14,7 +15,7 @@ export interface ImageCommandLine {
   readonly elements: readonly string[];
 }
 
-const EXAMPLES = `
+const DISK_EXAMPLES = `
 Examples:
   disk-image-create vm debian-minimal
       a bootable image.qcow2 of Debian stable
@@ -28,7 +29,30 @@ Examples:
       a shell where the build fails; 'retry' there runs the mended hook again
   break=before-install.d/50-foo,after-finalise disk-image-create vm debian-minimal my-element
       a shell before a hook, and after a phase
+`;
 
+const RAMDISK_EXAMPLES = `
+Examples:
+  ramdisk-image-create debian-minimal
+      image.kernel and image.initramfs, to be started over the network for example
+  ramdisk-image-create -o deploy --checksum debian-minimal my-element
+      with the scripts that my-element has in init.d, and checksums
+  DIB_RAMDISK_MODULES='virtio_net ext4' ramdisk-image-create debian-minimal my-element
+      small: with these modules of the kernel, and what they need, instead of all
+  ramdisk-image-create --ramdisk-element dracut-ramdisk debian-minimal my-element
+      made by dracut
+  ramdisk-image-create -t tar -o deploy debian-minimal my-element
+      and the system that it was made from, as deploy.tar
+`;
+
+const RAMDISK_VARIABLES = `  RAMDISK_ELEMENT       as --ramdisk-element
+  DIB_KERNEL_VERSION    which of several kernels (default: the newest)
+  DIB_RAMDISK_MODULES   modules of the kernel to have (default: all)
+  DIB_RAMDISK_COMPRESSION
+                        gzip, zstd or xz (default: gzip)
+`;
+
+const VARIABLES = `
 Variables:
   ELEMENTS_PATH         directories with your own elements, separated by colons; earlier ones win
   DIB_RELEASE           release of the distribution, for the elements that install one
@@ -55,8 +79,9 @@ Exit codes: 0 done, 1 a hook or tool failed, 2 usage or configuration, 3 the hos
 export function parseImageCommandLine(
   argv: readonly string[],
   version: string,
+  name: ImageCommand = 'disk-image-create',
 ): ImageCommandLine | undefined {
-  const command = imageCommand(version);
+  const command = imageCommand(name, version);
   if (parseArguments(command, expandAbbreviations(argv)) === 'done') {
     return undefined;
   }
@@ -69,24 +94,38 @@ export function parseImageCommandLine(
   return { options, elements: command.args };
 }
 
-function imageCommand(version: string): Command {
-  const command = new Command('disk-image-create')
-    .description('Builds a disk image from elements.')
+const HELP: Readonly<
+  Record<ImageCommand, { readonly description: string; readonly after: string }>
+> = {
+  'disk-image-create': {
+    description: 'Builds a disk image from elements.',
+    after: DISK_EXAMPLES + VARIABLES,
+  },
+  'ramdisk-image-create': {
+    description: 'Builds a RAM disk from elements: a kernel, and an initramfs for it.',
+    after: RAMDISK_EXAMPLES + VARIABLES.replace('Variables:\n', `Variables:\n${RAMDISK_VARIABLES}`),
+  },
+};
+
+function imageCommand(name: ImageCommand, version: string): Command {
+  const command = new Command(name)
+    .description(HELP[name].description)
     .usage('[OPTION]... ELEMENT...')
     .argument('[ELEMENT...]', 'what the image is made of; element-info lists dependencies')
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', HELP[name].after)
     .allowExcessArguments();
   for (const row of OPTIONS) {
-    command.addOption(optionFor(row));
+    command.addOption(optionFor(name, row));
   }
   return command;
 }
 
-function optionFor(row: OptionRow): Option {
+function optionFor(command: ImageCommand, row: OptionRow): Option {
   const names = [row.short, row.long].filter((name) => name !== undefined).join(', ');
-  const option = new Option(row.value === undefined ? names : `${names} <${row.value}>`, row.help);
+  const help = command === 'ramdisk-image-create' ? (row.ramdiskHelp ?? row.help) : row.help;
+  const option = new Option(row.value === undefined ? names : `${names} <${row.value}>`, help);
   if (row.repeats && row.value === undefined) {
     return option.argParser<number>((_, count) => (count ?? 0) + 1);
   }

@@ -6,15 +6,20 @@ import { hostFacts, ownEnvironment } from './host-facts.ts';
 import { parseImageCommandLine } from './image-command-line.ts';
 import { packageVersion } from './package-paths.ts';
 
-/** The preparation; undefined when help was printed. Warnings go to standard error. @throws Failed */
-export async function prepareFromArgv(argv: readonly string[]): Promise<Preparation | undefined> {
-  const line = parseImageCommandLine(argv, packageVersion());
+/**
+ * The preparation; undefined when help was printed. With `--ramdisk` it is that of ramdisk-image-create.
+ * Warnings go to standard error. @throws Failed
+ */
+export async function prepareFromArgv(words: readonly string[]): Promise<Preparation | undefined> {
+  const command = words.includes('--ramdisk') ? 'ramdisk-image-create' : 'disk-image-create';
+  const argv = words.filter((word) => word !== '--ramdisk');
+  const line = parseImageCommandLine(argv, packageVersion(), command);
   if (line === undefined) {
     return undefined;
   }
   const { elements, options } = line;
   const environment = ownEnvironment();
-  const plan = planBuild({ elements, options, argv, environment, host: hostFacts() });
+  const plan = planBuild({ command, elements, options, argv, environment, host: hostFacts() });
   const how = { skipBase: !wantsBase(options), privilege: neededPrivilege() };
   return prepareBuild(plan, how, (event) => {
     if (event.kind === 'message' && event.level === 'warning') {

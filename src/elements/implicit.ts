@@ -7,19 +7,22 @@ export interface ImplicitRequest {
   readonly arch: string;
   /** `-n`: without `base`. */
   readonly skipBase: boolean;
+  /** What a RAM disk is built on. */
+  readonly ramdisk?: readonly string[];
 }
 
 /**
- * The request with `base` first and, for `vm`, a block-device element last.
+ * The request with the RAM disk's elements and `base` first and, for `vm`, a block-device element last.
  *
  * Source: lib/disk-image-create, `arg_to_elements` (compat). Ours also sees a block-device element
  * that comes in as a dependency, where upstream adds a second one that collides with it.
  */
 export function implicitElements(
-  { requested, arch, skipBase }: ImplicitRequest,
+  { requested, arch, skipBase, ramdisk = [] }: ImplicitRequest,
   lookup: ElementLookup,
 ): readonly string[] {
-  const first = skipBase || requested.includes('base') ? [] : ['base'];
+  const base = skipBase || requested.includes('base') ? [] : ['base'];
+  const first = [...ramdisk.filter((name) => !requested.includes(name)), ...base];
   const needsDisk = requested.includes('vm') && !bringsBlockDevice(requested, lookup);
   const last = needsDisk ? [defaultBlockDevice(arch)] : [];
   return [...first, ...requested, ...last];

@@ -20,7 +20,9 @@ import { writerOf } from './writers.ts';
 export interface OutputRequest extends Source {
   /** Permissions of the images. */
   readonly mode: number;
-  /** Called with all of them while they still have their temporary names. */
+  /** Complete files that are published together with the images. */
+  readonly products?: readonly Finished[];
+  /** Called with all images while they still have their temporary names. */
   readonly complete?: (images: readonly Finished[]) => Promise<void>;
 }
 
@@ -41,7 +43,7 @@ export async function writeOutputs(request: OutputRequest, context: Context): Pr
   }
   await request.complete?.(finished);
   await inStep({ step: 'publish', detail: 'Moving the images into place' }, context, () =>
-    publishImages(finished, request, context),
+    publishImages([...finished, ...(request.products ?? [])], request, context),
   );
 }
 

@@ -21,6 +21,9 @@ const LATE = new Set(PHASES.filter(({ stage }) => stage === 'disk').map(({ name 
  * a device can give a value. `DIB_DISK_MODE` decides instead, when it is set.
  */
 export async function diskModeOf(plan: BuildPlan, tree: HookTree): Promise<DiskMode> {
+  if (plan.ramdisk !== undefined) {
+    return { kind: 'tree' };
+  }
   const wanted = plan.environment.DIB_DISK_MODE;
   if (wanted === 'tree' || wanted === 'device') {
     return { kind: wanted };

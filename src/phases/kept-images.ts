@@ -10,6 +10,7 @@ import { type Finished, publishImages } from '../output/publish-images.ts';
 import { fileName, formatsOf } from '../plan/formats.ts';
 import type { BuildTree } from './build-tree.ts';
 import type { ImageIdentity } from './image-identity.ts';
+import { collectProducts } from './products.ts';
 import type { EngineOrder } from './protocol.ts';
 
 export interface ImageRequest {
@@ -68,7 +69,9 @@ export async function publishKept(
           : await (await digestsOf(temporary, image.checksums)).write(temporary, shown);
       finished.push({ format, temporary, shown, checksums });
     }
-    await publishImages(finished, { image, mode: 0o666 & ~order.umask }, context);
+    const products = await collectProducts({ order, hooksDir: tree.paths.hooksDir }, context);
+    const how = { image, mode: 0o666 & ~order.umask };
+    await publishImages([...finished, ...products], how, context);
     return true;
   });
 }

@@ -33,6 +33,7 @@ import type { BuildPaths, DiskVariables } from './environment.ts';
 import { type ImageIdentity, openSourceDate } from './image-identity.ts';
 import { imagesKey, keepFinished, publishKept } from './kept-images.ts';
 import { graphOf, planTree, whichBuild } from './prepare.ts';
+import { collectProducts } from './products.ts';
 import type { EngineOrder } from './protocol.ts';
 import { runPhase } from './run-phase.ts';
 import { FSTAB_INPUT, settle } from './settle.ts';
@@ -278,9 +279,14 @@ async function writeImages(
     epoch: identity.sourceDate,
     parts: run.tree.layersOfTree(),
   };
+  const products = await collectProducts(
+    { order: run.order, hooksDir: run.tree.paths.hooksDir },
+    context,
+  );
   await writeOutputs(
     {
       image: plan.image,
+      products,
       tree: run.tree.paths.targetRoot,
       staging,
       mode: 0o666 & ~run.order.umask,

@@ -28,6 +28,7 @@ import { assertNamespace } from '../sandbox/user-namespace.ts';
 import { resolveBreakPoints } from './break-names.ts';
 import { diskModeOf } from './disk-mode.ts';
 import { plannedHooks } from './planned-hooks.ts';
+import { assertRamdiskElements, unmadeTypes } from './ramdisk.ts';
 import {
   assertNothingMissing,
   elementRequirements,
@@ -66,8 +67,14 @@ export async function prepareBuild(
 ): Promise<Preparation> {
   await assertManifest(typed);
   const catalogue = await openCatalogue(typed.elementsPath);
+  assertRamdiskElements(typed, catalogue);
   const names = implicitElements(
-    { requested: typed.requested, arch: typed.arch, skipBase: options.skipBase },
+    {
+      requested: typed.requested,
+      arch: typed.arch,
+      skipBase: options.skipBase,
+      ...(typed.ramdisk === undefined ? {} : { ramdisk: typed.ramdisk.elements }),
+    },
     catalogue,
   );
   const chosen = withElements(typed, names);
@@ -78,6 +85,7 @@ export async function prepareBuild(
   const points = resolveBreakPoints(chosen.breaks.points, plannedHooks(tree, ignored));
   const plan = { ...chosen, breaks: { ...chosen.breaks, points } };
   for (const text of [
+    ...unmadeTypes(typed),
     ...tree.overwritten.map(describeOverwritten),
     ...ignored.map(describeIgnored),
   ]) {

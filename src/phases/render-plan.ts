@@ -4,6 +4,7 @@ import type { HookTree } from '../elements/hook-tree.ts';
 import { renderReference } from '../plan/container-reference.ts';
 import type { ContainerSettings } from '../plan/container-settings.ts';
 import { fileName, formatsOf } from '../plan/formats.ts';
+import { productFormat, RAMDISK_PRODUCTS } from '../plan/products.ts';
 import { selectEnvironmentFiles } from '../run-parts/environment-files.ts';
 import { containerSettings, wantsContainer } from './container-stage.ts';
 import { plannedEntries, plannedHooks } from './planned-hooks.ts';
@@ -61,7 +62,10 @@ export function outlineOf(preparation: Preparation): BuildOutline {
     })),
     packages: plan.packages,
     disk: writesDisk(plan, build.elements) ? diskOf(preparation) : null,
-    images: formatsOf(plan.image.types).map((format) => fileName(plan.image.name, format)),
+    images: [
+      ...(plan.ramdisk === undefined ? [] : RAMDISK_PRODUCTS.map(productFormat)),
+      ...formatsOf(plan.image.types),
+    ].map((format) => fileName(plan.image.name, format)),
     container: wantsContainer(plan)
       ? { name: renderReference(plan.container.name), ...containerSettings(build) }
       : null,

@@ -18,6 +18,8 @@ export interface BuildPlan {
   /** Debian's name of the architecture, for example `amd64`. */
   readonly arch: string;
   readonly image: ImagePlan;
+  /** Present: the product is a kernel with its initramfs, and no disk is made. */
+  readonly ramdisk?: RamdiskPlan;
   readonly container: ContainerPlan;
   readonly disk: DiskRequest;
   readonly work: WorkPlan;
@@ -52,6 +54,13 @@ export interface ImagePlan {
   readonly gzip: string;
   /** `ACI_MANIFEST`: a file; relative to `cwd`. */
   readonly aciManifest?: string;
+}
+
+export interface RamdiskPlan {
+  /** The elements that make the initramfs; they come before all others. */
+  readonly elements: readonly string[];
+  /** Formats that were asked for and are not made, because they hold a disk (compat). */
+  readonly unmadeTypes: readonly string[];
 }
 
 /** What the time stamps and identifiers in an image are taken from. */

@@ -12,12 +12,13 @@ import {
   type PropertyValue,
 } from './image-properties.ts';
 import { type Entry, type Located, parseLocated } from './located-yaml.ts';
+import type { ImageCommand } from './options.ts';
 import { Problems } from './problems.ts';
 
 /** One image to build, as a command line. */
 export interface ImageJob {
   readonly name: string;
-  readonly command: 'disk-image-create' | 'ramdisk-image-create';
+  readonly command: ImageCommand;
   /** The command's arguments. */
   readonly argv: readonly string[];
   /** Added to our own environment. */

@@ -4,6 +4,9 @@
  */
 import { FORMATS } from './formats.ts';
 
+/** The commands that have these settings. */
+export type ImageCommand = 'disk-image-create' | 'ramdisk-image-create';
+
 export interface OptionRow {
   readonly key: OptionKey;
   readonly short?: string;
@@ -13,6 +16,8 @@ export interface OptionRow {
   /** A flag or list that may be given several times. */
   readonly repeats?: boolean;
   readonly help: string;
+  /** Of `ramdisk-image-create`, where it is another. */
+  readonly ramdiskHelp?: string;
 }
 
 export type OptionKey =
@@ -66,6 +71,9 @@ export const OPTIONS: readonly OptionRow[] = [
     short: '-t',
     value: 'TYPES',
     help: `comma list of ${FORMATS.map(({ type }) => type).join(', ')} (default: qcow2)`,
+    ramdiskHelp: `comma list of ${FORMATS.filter(({ source }) => source === 'tree')
+      .map(({ type }) => type)
+      .join(', ')}: what to write of the tree too (default: nothing)`,
   },
   { key: 'trace', short: '-x', repeats: true, help: 'trace what hooks run; twice for more' },
   { key: 'uncompressed', short: '-u', help: 'do not compress the qcow2 (faster, larger)' },
@@ -144,6 +152,8 @@ export const OPTIONS: readonly OptionRow[] = [
     long: '--ramdisk-element',
     value: 'ELEMENT',
     help: 'what ramdisk-image-create builds on (default: ramdisk)',
+    ramdiskHelp:
+      'what makes the RAM disk: ramdisk, dracut-ramdisk or one of yours (default: ramdisk)',
   },
   {
     key: 'installType',

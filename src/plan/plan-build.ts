@@ -11,15 +11,17 @@ import type {
   DiskRequest,
   IdentityPlan,
   ImagePlan,
+  RamdiskPlan,
   ShowPlan,
   WorkPlan,
 } from './build-plan.ts';
 import { planContainer } from './container-plan.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import { variablesThatCount } from './identifiers.ts';
-import type { OptionValues } from './options.ts';
+import type { ImageCommand, OptionValues } from './options.ts';
 import { pythonFor } from './python.ts';
 import { repeatCommand } from './repeat-command.ts';
+import { SettingReader } from './setting-reader.ts';
 import { parseSourceDate } from './source-date.ts';
 
 /** What the host and the installation say. */
@@ -39,6 +41,8 @@ export interface HostFacts {
 }
 
 export interface BuildRequest {
+  /** Default: `disk-image-create`. */
+  readonly command?: ImageCommand;
   readonly elements: readonly string[];
   /** The command line after the command's name, for `DIB_ARGS`. */
   readonly argv: readonly string[];
@@ -54,9 +58,10 @@ export interface BuildRequest {
  * @throws Failed `usage` that lists every problem of options and variables.
  */
 export function planBuild(request: BuildRequest): BuildPlan {
-  const read = new Reader(request);
-  const { host } = request;
-  const image = planImage(read, host.cwd);
+  const read = new SettingReader(request);
+  const { host, command = 'disk-image-create' } = request;
+  const ramdisk = command === 'ramdisk-image-create' ? planRamdisk(read) : undefined;
+  const image = planImage(read, host.cwd, ramdisk);
   const container = planContainer(
     {
       target: read.text('dockerTarget', 'DOCKER_TARGET'),
@@ -77,15 +82,15 @@ export function planBuild(request: BuildRequest): BuildPlan {
   if (request.elements.length === 0) {
     throw usageError(
       'At least one distribution root element must be specified',
-      "For example: disk-image-create vm debian-minimal (see 'disk-image-create --help')",
+      `For example: ${EXAMPLES[command]} (see '${command} --help')`,
     );
   }
-  read.assertNoProblems();
+  read.assertNoProblems(command);
   const elementsPath = [
     ...(read.variable('ELEMENTS_PATH')?.split(':') ?? []),
     host.builtinElements,
   ];
-  const settled = { arch, installType, image, disk, work, show, packages, elementsPath };
+  const settled = { arch, installType, image, disk, work, show, packages, elementsPath, ramdisk };
   return Object.freeze({
     version: host.version,
     elements: request.elements,
@@ -94,6 +99,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
     implicitElement: host.implicitElement,
     arch,
     image,
+    ...(ramdisk === undefined ? {} : { ramdisk }),
     container,
     disk,
     work,
@@ -102,7 +108,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
     cache,
     show,
     identity,
-    repeat: repeatCommand(request.argv, request.environment),
+    repeat: repeatCommand([command, ...request.argv], request.environment),
     environment: hookEnvironment(request, read, settled),
   });
 }
@@ -112,8 +118,30 @@ export function wantsBase(options: OptionValues): boolean {
   return options.skipBase !== true;
 }
 
-function planImage(read: Reader, cwd: string): ImagePlan {
-  const types = [...new Set((read.text('types') ?? 'qcow2').split(',').map((type) => type.trim()))];
+/** What to say to whoever names no element. */
+const EXAMPLES: Readonly<Record<ImageCommand, string>> = {
+  'disk-image-create': 'disk-image-create vm debian-minimal',
+  'ramdisk-image-create': 'ramdisk-image-create debian-minimal',
+};
+
+/** Several elements may be named, separated by blanks (compat). */
+function planRamdisk(read: SettingReader): RamdiskPlan {
+  const named = words(read.text('ramdiskElement', 'RAMDISK_ELEMENT') ?? '');
+  return {
+    elements: named.length === 0 ? ['ramdisk'] : named,
+    unmadeTypes: typesAsked(read, []).filter((type) => formatOf(type)?.source === 'disk'),
+  };
+}
+
+/** The types that `-t` names, else those. */
+function typesAsked(read: SettingReader, otherwise: readonly string[]): readonly string[] {
+  const asked = read.text('types')?.split(',') ?? otherwise;
+  return [...new Set(asked.map((type) => type.trim()))];
+}
+
+function planImage(read: SettingReader, cwd: string, ramdisk: RamdiskPlan | undefined): ImagePlan {
+  const asked = typesAsked(read, ramdisk === undefined ? ['qcow2'] : []);
+  const types = asked.filter((type) => ramdisk?.unmadeTypes.includes(type) !== true);
   for (const type of types) {
     if (formatOf(type) === undefined) {
       read.problem(
@@ -153,7 +181,7 @@ function checksums(value: string): readonly ChecksumName[] {
   return value === '1' ? known : known.filter((name) => value.includes(name));
 }
 
-function planDisk(read: Reader): DiskRequest {
+function planDisk(read: SettingReader): DiskRequest {
   const config = read.variable('DIB_BLOCK_DEVICE_CONFIG');
   const imageSize = read.number('imageSize', 'DIB_IMAGE_SIZE');
   const extraSize = read.number('imageExtraSize', 'DIB_IMAGE_EXTRA_SIZE');
@@ -173,7 +201,7 @@ function planDisk(read: Reader): DiskRequest {
   };
 }
 
-function planWork(read: Reader, home: string): WorkPlan {
+function planWork(read: SettingReader, home: string): WorkPlan {
   return {
     tmpDir: read.variable('TMPDIR') ?? read.variable('TMP_DIR') ?? '/tmp',
     // Only the exact string 0 allows a tmpfs (compat).
@@ -184,7 +212,7 @@ function planWork(read: Reader, home: string): WorkPlan {
   };
 }
 
-function planShow(read: Reader): ShowPlan {
+function planShow(read: SettingReader): ShowPlan {
   const logFile = read.text('logfile');
   const quiet = read.variable('DIB_QUIET');
   const on = (name: string): boolean => !['', '0'].includes(read.variable(name) ?? '0');
@@ -202,7 +230,7 @@ function planShow(read: Reader): ShowPlan {
   };
 }
 
-function planIdentity(read: Reader): IdentityPlan {
+function planIdentity(read: SettingReader): IdentityPlan {
   const given = read.variable('SOURCE_DATE_EPOCH');
   const sourceDate = given === undefined ? undefined : parseSourceDate(given);
   if (given !== undefined && sourceDate === undefined) {
@@ -214,7 +242,7 @@ function planIdentity(read: Reader): IdentityPlan {
   };
 }
 
-function planBreaks(read: Reader): BreakPlan {
+function planBreaks(read: SettingReader): BreakPlan {
   const command = read.variable('break_cmd');
   return {
     points: (read.variable('break') ?? '')
@@ -226,7 +254,7 @@ function planBreaks(read: Reader): BreakPlan {
   };
 }
 
-function planCache(read: Reader): CachePlan {
+function planCache(read: SettingReader): CachePlan {
   const from = read.text('cacheFrom', 'DIB_CACHE_FROM');
   return {
     off: read.flag('noCache') || (read.variable('DIB_NO_LAYERS') ?? '0') !== '0',
@@ -253,6 +281,7 @@ type Settled = Pick<
   'arch' | 'image' | 'disk' | 'work' | 'show' | 'packages' | 'elementsPath'
 > & {
   readonly installType: string | undefined;
+  readonly ramdisk: RamdiskPlan | undefined;
 };
 
 /** What `-c` leaves: enough to run programs. */
@@ -261,7 +290,7 @@ const KEPT_WHEN_CLEARED = ['HOME', 'LANG', 'LOGNAME', 'PATH', 'SHELL', 'TERM', '
 /** The exported variables that every hook sees, before the engine's own. Source: dib contract, 2.1. */
 function hookEnvironment(
   request: BuildRequest,
-  read: Reader,
+  read: SettingReader,
   plan: Settled,
 ): Readonly<Record<string, string>> {
   const kept =
@@ -288,7 +317,7 @@ function hookEnvironment(
     DIBKIT_PACKAGES: plan.packages.join(' '),
     DIB_ARGS: request.argv.join(' '),
     DIB_ENV: dibVariables(request.environment),
-    DIB_CONTAINER_BUILD: isContainerBuild(request, plan.image) ? '1' : '0',
+    DIB_CONTAINER_BUILD: isContainerBuild(request, plan) ? '1' : '0',
     DIB_CHECKSUM: read.flag('checksum') ? '1' : (read.variable('DIB_CHECKSUM') ?? '0'),
     DIB_DEBUG_TRACE: String(plan.show.trace),
     DIB_IMAGE_CACHE: plan.work.imageCache,
@@ -297,13 +326,18 @@ function hookEnvironment(
     DIB_NO_TMPFS: plan.work.noTmpfs ? '1' : '0',
     DIB_OFFLINE: read.flag('offline') ? '1' : (read.variable('DIB_OFFLINE') ?? ''),
     SKIP_BASE: wantsBase(request.options) ? '0' : '1',
+    ...(plan.ramdisk === undefined ? {} : { RAMDISK_ELEMENT: plan.ramdisk.elements.join(' ') }),
     ...(plan.installType === undefined ? {} : { DIB_DEFAULT_INSTALLTYPE: plan.installType }),
   };
 }
 
 /** Whether nothing but containers is made of the tree: it then needs no kernel of its own. */
-function isContainerBuild({ elements }: BuildRequest, { types }: ImagePlan): boolean {
-  return !elements.includes('vm') && types.every((type) => formatOf(type)?.container === true);
+function isContainerBuild({ elements }: BuildRequest, { image, ramdisk }: Settled): boolean {
+  return (
+    ramdisk === undefined &&
+    !elements.includes('vm') &&
+    image.types.every((type) => formatOf(type)?.container === true)
+  );
 }
 
 /**
@@ -315,71 +349,6 @@ function dibVariables(environment: Readonly<Record<string, string>>): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `declare -x ${name}="${value.replaceAll(/["\\$`]/g, '\\$&')}"`)
     .join('\n');
-}
-
-/** Reads options before variables and remembers what is wrong with them. */
-class Reader {
-  readonly #options: OptionValues;
-  readonly #environment: Readonly<Record<string, string>>;
-  readonly #problems: string[] = [];
-
-  constructor(request: BuildRequest) {
-    this.#options = request.options;
-    this.#environment = request.environment;
-  }
-
-  problem(text: string): void {
-    this.#problems.push(text);
-  }
-
-  variable(name: string): string | undefined {
-    const value = this.#environment[name];
-    return value === '' ? undefined : value;
-  }
-
-  flag(key: keyof OptionValues): boolean {
-    return this.#options[key] === true;
-  }
-
-  count(key: keyof OptionValues): number {
-    const value = this.#options[key];
-    return typeof value === 'number' ? value : 0;
-  }
-
-  list(key: keyof OptionValues): readonly string[] {
-    const value = this.#options[key];
-    return Array.isArray(value) ? value : [];
-  }
-
-  text(key: keyof OptionValues, variable?: string): string | undefined {
-    const value = this.#options[key];
-    if (typeof value === 'string') {
-      return value;
-    }
-    return variable === undefined ? undefined : this.variable(variable);
-  }
-
-  /** A number, zero or above; both spellings are named when it is none. */
-  number(key: keyof OptionValues | undefined, variable: string): number | undefined {
-    const given = key === undefined ? undefined : this.#options[key];
-    const text = typeof given === 'string' ? given : this.variable(variable);
-    if (text === undefined) {
-      return undefined;
-    }
-    const value = Number(text);
-    if (!Number.isFinite(value) || value < 0) {
-      this.problem(`${variable} must be a number, zero or above: '${text}'`);
-      return undefined;
-    }
-    return value;
-  }
-
-  assertNoProblems(): void {
-    const [first, ...rest] = this.#problems;
-    if (first !== undefined) {
-      throw usageError([first, ...rest].join('; '), "See 'disk-image-create --help'");
-    }
-  }
 }
 
 /** A plan for other elements than were typed: the implicit ones are known once there is a catalogue. */

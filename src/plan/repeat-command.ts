@@ -2,12 +2,19 @@
 import { quoteForPaste } from '../events/failure-text.ts';
 
 /** Variables that change what is built, beside `DIB_*`. Source: dib contract, 2.2. */
-const MEANT = new Set(['ELEMENTS_PATH', 'FS_TYPE', 'IMAGE_TYPE', 'OVERWRITE_OLD_IMAGE', 'TMPDIR']);
+const MEANT = new Set([
+  'ELEMENTS_PATH',
+  'FS_TYPE',
+  'IMAGE_TYPE',
+  'OVERWRITE_OLD_IMAGE',
+  'RAMDISK_ELEMENT',
+  'TMPDIR',
+]);
 
 /** Values that do not belong on a screen: the shell that repeats it has them. */
 const SECRET = /PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL/i;
 
-/** Variables, the command's name and its arguments, quoted for a shell. */
+/** Variables and the command, its name first, quoted for a shell. */
 export function repeatCommand(
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
@@ -20,5 +27,5 @@ export function repeatCommand(
         ? `${name}="$${name}"`
         : `${name}=${quoteForPaste(environment[name] ?? '')}`,
     );
-  return [...variables, 'disk-image-create', ...argv.map(quoteForPaste)].join(' ');
+  return [...variables, ...argv.map(quoteForPaste)].join(' ');
 }

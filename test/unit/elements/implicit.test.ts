@@ -47,3 +47,9 @@ for (const [requested, arch, skipBase, expected] of ROWS) {
     assert.equal(names.join(' '), expected);
   });
 }
+
+test('implicitElements() puts what makes a RAM disk before all others, once', () => {
+  const request = { requested: ['os', 'mine'], arch: 'amd64', skipBase: false };
+  const names = implicitElements({ ...request, ramdisk: ['ramdisk', 'mine'] }, LOOKUP);
+  assert.equal(names.join(' '), 'ramdisk base os mine');
+});

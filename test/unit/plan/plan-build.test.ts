@@ -199,6 +199,34 @@ for (const { claim, options, environment, see, expected } of CASES) {
   });
 }
 
+function ramdiskPlan(options: OptionValues, environment: Record<string, string> = {}): BuildPlan {
+  const argv = ['os'];
+  const command = 'ramdisk-image-create';
+  return planBuild({ command, elements: argv, argv, options, environment, host: HOST });
+}
+
+test('planBuild() for ramdisk-image-create makes no image unless the tree is asked for', () => {
+  const none = ramdiskPlan({});
+  assert.deepEqual(none.image.types, []);
+  assert.deepEqual(none.ramdisk, { elements: ['ramdisk'], unmadeTypes: [] });
+  assert.equal(none.repeat, 'ramdisk-image-create os');
+  // No container either: it needs a kernel.
+  assert.equal(none.environment.DIB_CONTAINER_BUILD, '0');
+  const some = ramdiskPlan({ types: 'qcow2,oci,raw' });
+  assert.deepEqual(some.image.types, ['oci']);
+  assert.deepEqual(some.ramdisk?.unmadeTypes, ['qcow2', 'raw']);
+  assert.equal(some.environment.DIB_CONTAINER_BUILD, '0');
+});
+
+test('planBuild() takes the RAM disk’s elements from the option, else from the variable', () => {
+  const variable = { RAMDISK_ELEMENT: 'dracut-ramdisk  more' };
+  assert.deepEqual(ramdiskPlan({}, variable).ramdisk?.elements, ['dracut-ramdisk', 'more']);
+  const given = ramdiskPlan({ ramdiskElement: 'mine' }, variable);
+  assert.deepEqual(given.ramdisk?.elements, ['mine']);
+  assert.equal(given.environment.RAMDISK_ELEMENT, 'mine');
+  assert.equal(given.repeat, "RAMDISK_ELEMENT='dracut-ramdisk  more' ramdisk-image-create os");
+});
+
 test('planBuild() tells all problems at once', () => {
   const wrong = (): BuildPlan =>
     plan({ types: 'qcow2,bogus', imageSize: 'big' }, { DIB_JOURNAL_SIZE: '-1' });

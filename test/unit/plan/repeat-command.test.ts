@@ -23,6 +23,6 @@ const ROWS: readonly (readonly [
 
 for (const [argv, environment, command] of ROWS) {
   test(`repeatCommand() says ${command}`, () => {
-    assert.equal(repeatCommand(argv, environment), command);
+    assert.equal(repeatCommand(['disk-image-create', ...argv], environment), command);
   });
 }
