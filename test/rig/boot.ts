@@ -47,6 +47,24 @@ export const LOGIN_PROMPT = /\S+ login: $/;
 
 /** Starts the machine; `await machine.waitFor(LOGIN_PROMPT)` is next. */
 export async function boot(image: string, options: BootOptions = {}): Promise<Machine> {
+  return start(image, options);
+}
+
+/** What starts without a disk. */
+export interface KernelBoot extends BootOptions {
+  readonly initrd: string;
+  /** The kernel's command line. */
+  readonly append: string;
+}
+
+/** Starts a kernel with its initramfs, as QEMU loads them itself. */
+export async function bootKernel(kernel: string, options: KernelBoot): Promise<Machine> {
+  const { initrd, append, args = [] } = options;
+  const loaded = ['-kernel', kernel, '-initrd', initrd, '-append', append];
+  return start(undefined, { ...options, args: [...loaded, ...args] });
+}
+
+async function start(image: string | undefined, options: BootOptions): Promise<Machine> {
   const sshPort = await freePort();
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...qemuArgv(image, sshPort, options)], {
     stdio: 'pipe',
@@ -55,20 +73,28 @@ export async function boot(image: string, options: BootOptions = {}): Promise<Ma
 }
 
 /** The command line of the machine. Always emulated: a /dev/kvm may exist and not work. */
-export function qemuArgv(image: string, sshPort: number, options: BootOptions): string[] {
-  const format = options.format ?? (image.endsWith('.raw') ? 'raw' : 'qcow2');
-  // A comma in a file name is doubled. Source: qemu(1), -drive.
-  const file = image.replaceAll(',', ',,');
+export function qemuArgv(
+  image: string | undefined,
+  sshPort: number,
+  options: BootOptions,
+): string[] {
   return [
     'qemu-system-x86_64',
     ...['-machine', 'accel=tcg', '-m', String(options.memoryMiB ?? 512)],
     ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot'],
-    ...['-drive', `file=${file},format=${format},if=virtio,snapshot=on`],
+    ...(image === undefined ? [] : ['-drive', driveOf(image, options)]),
     ...['-nic', `user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:${sshPort}-:22`],
     // Without it a fresh system waits for entropy before it makes its ssh keys.
     ...['-device', 'virtio-rng-pci'],
     ...(options.args ?? []),
   ];
+}
+
+function driveOf(image: string, options: BootOptions): string {
+  const format = options.format ?? (image.endsWith('.raw') ? 'raw' : 'qcow2');
+  // A comma in a file name is doubled. Source: qemu(1), -drive.
+  const file = image.replaceAll(',', ',,');
+  return `file=${file},format=${format},if=virtio,snapshot=on`;
 }
 
 class QemuMachine implements Machine {
