@@ -27,7 +27,8 @@ import { OutputSplitter } from './output-splitter.ts';
  * - The first trap turns the 127 that `bash -c` gives an unset variable into the 1 of a script.
  * - The second lets a TERM reach the hook first: the shell stays until the hook has ended.
  * - The trace of `set +x` goes nowhere; a target may have no /dev/null yet.
- * - Sourced at the top level, not in a function, so that `declare` makes global variables.
+ * - All of `environment.d` is sourced in one call of a function (compat): files may say `local`, and see what
+ *   those before them declared; what is not exported ends there. Source: lib/dib-run-parts, `source_environment`.
  * - A held child reads its one byte from the commands, so that it ends with them too.
  * - `save` says, as quoted shell text in pieces that are written at once, what hooks see of this shell:
  *   exported variables and functions, umask, limits, working directory. `restore` gives it to another
@@ -38,17 +39,27 @@ exec 62<&3 61>&4 3<&- 4>&-
 IFS= read -r -d '' -u 62 _dib_nonce
 trap '{ _dib_status=$?; set +x; } 2>&-; exit "$_dib_status"' EXIT
 trap 'exit 143' TERM
-_dib_status=0
-while
+_dib_next() {
     printf '\0%s %d\n' "$_dib_nonce" "$_dib_status" >&61
-    IFS= read -r -d '' -u 62 _dib_verb && IFS= read -r -d '' -u 62 _dib_path
-do
-    _dib_status=0
-    case $_dib_verb in
-    source)
+    IFS= read -r -d '' -u 62 _dib_verb && IFS= read -r -d '' -u 62 _dib_path || _dib_verb=end
+}
+_dib_source() {
+    while [ "$_dib_verb" = source ]; do
+        _dib_status=0
         set -eu -o pipefail -x
         source "$_dib_path" 61>&- 62<&-
         { set +x; } 2>&-
+        _dib_next
+    done
+}
+_dib_status=0
+_dib_next
+while [ "$_dib_verb" != end ]; do
+    _dib_status=0
+    case $_dib_verb in
+    source)
+        _dib_source
+        continue
         ;;
     run) "$_dib_path" 61>&- 62<&- || _dib_status=$? ;;
     is-file) [ -f "$_dib_path" ] || _dib_status=1 ;;
@@ -80,6 +91,7 @@ do
         eval "eval $_dib_path" 2>&-
         ;;
     esac
+    _dib_next
 done
 `;
 
