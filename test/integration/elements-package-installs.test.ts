@@ -71,6 +71,12 @@ const CASES: readonly {
     phases: install('curl'),
   },
   {
+    claim: 'uninstall with nothing behind it removes',
+    yaml: 'curl: {uninstall: }',
+    phases: { 'install.d': { install: [], uninstall: [['curl', 'e']] } },
+  },
+  { claim: 'an empty list of parameters says nothing', yaml: 'curl: []', phases: install('curl') },
+  {
     claim: 'build-only installs and removes',
     yaml: 'gcc: {build-only: true}',
     phases: { 'install.d': { install: [['gcc', 'e']], uninstall: [['gcc', 'e']] } },
