@@ -204,6 +204,17 @@ test('cleaning takes down what is mounted below /tmp and spares what was mounted
   assert.equal(readFileSync(path.join(tree, 'precious/file'), 'utf8'), 'text\n');
 });
 
+test('cleaning takes away the lost+found of an unpacked file system, and leaves that of a disk', (context) => {
+  const tree = makeTree(context);
+  const found = path.join(tree, 'lost+found');
+  mkdirSync(path.join(found, '#12'), { recursive: true });
+  const told = run([path.join(HOOKS, CLEAN)], { TARGET_ROOT: tree, DIB_DISK_MODE: 'device' });
+  assert.equal(told.status, 0, told.stderr);
+  assert.ok(existsSync(found));
+  hook(CLEAN, tree);
+  assert.ok(!existsSync(found));
+});
+
 test('cleaning refuses the root of this machine', () => {
   const told = run([path.join(HOOKS, CLEAN)], { TARGET_ROOT: '/usr/..' });
   assert.equal(told.status, 1);
