@@ -64,6 +64,8 @@ export const TOOLS = [
 
 /** Files rather than tools. */
 export const FILES = [
+  // What ours is compared with.
+  { file: '/usr/bin/disk-image-create', package: 'python3-diskimage-builder' },
   {
     file: '/usr/share/keyrings/debian-archive-keyring.gpg',
     package: 'debian-archive-keyring',
