@@ -11,9 +11,9 @@ export interface Memory {
   readonly availableKiB: number;
 }
 
-/** The files of one control group, as they are. Source: cgroup-v2.rst, memory interface files. */
+/** The files of one control group, as they are. */
 export interface GroupFiles {
-  /** Bytes, or `max`. */
+  /** Bytes; in version 2 `max` where there is no limit, in version 1 a number beyond any machine's. */
   readonly max: string;
   /** Bytes. */
   readonly current: string;
@@ -28,7 +28,7 @@ export function memoryOf(meminfo: string, groups: readonly GroupFiles[]): Memory
     .filter(({ max }) => /^\d+\s*$/.test(max))
     .map(({ max, current, stat }) => {
       // Pages of files that nobody has used for a while are given back on demand.
-      const idle = Number(/^inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
+      const idle = Number(/^(?:total_)?inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
       return { total: Number(max), available: Number(max) - Number(current) + idle };
     });
   const least = (own: number, others: readonly number[]): number =>
@@ -45,17 +45,32 @@ export function memoryOf(meminfo: string, groups: readonly GroupFiles[]): Memory
   };
 }
 
-const GROUPS = '/sys/fs/cgroup';
+/** Where the memory controller's groups are. Source: cgroup-v2.rst; cgroup-v1/memory.rst. */
+const HIERARCHIES = [
+  {
+    own: /^0::(\/.*)$/m,
+    root: '/sys/fs/cgroup',
+    files: ['memory.max', 'memory.current', 'memory.stat'],
+  },
+  {
+    own: /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m,
+    root: '/sys/fs/cgroup/memory',
+    files: ['memory.limit_in_bytes', 'memory.usage_in_bytes', 'memory.stat'],
+  },
+] as const;
 
 export async function readMemory(): Promise<Memory> {
   const text = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
   const [meminfo, own] = await Promise.all([text('/proc/meminfo'), text('/proc/self/cgroup')]);
-  const groups = groupsAbove(/^0::(\/.*)$/m.exec(own)?.[1] ?? '/').map(async (group) => {
-    const [max = '', current = '', stat = ''] = await Promise.all(
-      ['max', 'current', 'stat'].map((name) => text(path.join(GROUPS, group, `memory.${name}`))),
-    );
-    return { max, current, stat };
-  });
+  const groups = HIERARCHIES.flatMap((hierarchy) =>
+    // In a container the path may be the host's; then only the root, the container's own, is there.
+    groupsAbove(hierarchy.own.exec(own)?.[1] ?? '/').map(async (group) => {
+      const [max = '', current = '', stat = ''] = await Promise.all(
+        hierarchy.files.map((name) => text(path.join(hierarchy.root, group, name))),
+      );
+      return { max, current, stat };
+    }),
+  );
   return memoryOf(meminfo, await Promise.all(groups));
 }
 

@@ -33,6 +33,15 @@ const cases = [
     available: 0,
   },
   {
+    name: 'version 1: no limit is a large number',
+    groups: [
+      { max: '9223372036854771712\n', current: '1\n', stat: '' },
+      { max: `${2 * GIB}\n`, current: `${GIB}\n`, stat: `total_inactive_file ${GIB / 2}\n` },
+    ],
+    total: 2 * 1024 ** 2,
+    available: 1.5 * 1024 ** 2,
+  },
+  {
     name: 'files that cannot be read',
     groups: [{ max: '', current: '', stat: '' }],
     total: 4_194_304,
