@@ -20,6 +20,7 @@ import {
   prepareBuild,
 } from '../phases/prepare.ts';
 import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
+import { assertSomeRoom } from '../phases/space.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { toolPath } from '../sandbox/host-tools.ts';
 import { type Contained, type Privilege, startContained } from '../sandbox/namespace.ts';
@@ -99,6 +100,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
   const environment = toolEnvironment(toolPath(build.plan.environment.PATH));
   await assertHostCan(preparation, { env: environment, privilege });
   await makeCaches(build.plan);
+  await assertSomeRoom(build.plan);
   await using scope = new Scope();
   await using interrupts = new Interrupts();
   const reaper = scope.use(new Reaper({ env: environment, privilege }));

@@ -29,15 +29,13 @@ export function mke2fsArgv(fs: FileSystemLayout, input: Mke2fsInput): Argv {
     'lazy_journal_init=1',
     ...(rootOwner === undefined ? [] : [`root_owner=${rootOwner.uid}:${rootOwner.gid}`]),
   ];
-  // A file system's block cannot be smaller than the disk's.
-  const blocks = fs.sectorBytes > KIB && !rest.includes('-b') ? ['-b', '4096'] : [];
   return [
     'mke2fs',
     '-q',
     '-F',
     '-t',
     fs.type,
-    ...blocks,
+    ...blockOptions(fs),
     ...rest,
     '-L',
     fs.label,
@@ -49,6 +47,16 @@ export function mke2fsArgv(fs: FileSystemLayout, input: Mke2fsInput): Argv {
     input.file,
     `${Math.floor(fs.sizeBytes / KIB)}K`,
   ];
+}
+
+/** A file system's block cannot be smaller than the disk's. */
+function blockOptions({ sectorBytes, options }: FileSystemLayout): readonly string[] {
+  return sectorBytes > KIB && !options.includes('-b') ? ['-b', '4096'] : [];
+}
+
+/** All that decides how much room an ext file system keeps for itself. */
+export function extSizing(fs: FileSystemLayout): readonly string[] {
+  return [...blockOptions(fs), ...fs.options];
 }
 
 function splitExtended(options: readonly string[]): { extended: string[]; rest: string[] } {
@@ -85,8 +93,7 @@ export function rootModeArgv(fs: FileSystemLayout, file: string, mode: number): 
 export function mkfsVfatArgv(fs: FileSystemLayout, file: string): Argv {
   return [
     'mkfs.vfat',
-    ...(fs.options.includes('-F') ? [] : fatKind(fs)),
-    ...fs.options,
+    ...fatSizing(fs),
     // No clock: the volume label would get the time, which SOURCE_DATE_EPOCH does not change.
     '--invariant',
     '-n',
@@ -102,6 +109,11 @@ export function mkfsVfatArgv(fs: FileSystemLayout, file: string): Argv {
     file,
     String(Math.floor(fs.sizeBytes / KIB)),
   ];
+}
+
+/** All that decides how much room a FAT file system keeps for itself. */
+export function fatSizing(fs: FileSystemLayout): readonly string[] {
+  return [...(fs.options.includes('-F') ? [] : fatKind(fs)), ...fs.options];
 }
 
 /** A FAT has at least so many clusters. Source: UEFI 2.10, 13.3; Microsoft's FAT specification. */

@@ -1,6 +1,7 @@
 /** How much room a tree needs, whatever file system it happens to lie in. */
 import type { Context } from '../events/event.ts';
 import { runTool } from '../sandbox/process.ts';
+import type { TreeSize } from './room.ts';
 import { KIB, MIB, roundUp } from './sizes.ts';
 
 const BLOCK_BYTES = 4096;
@@ -21,34 +22,40 @@ const PRINTED = '%y %D:%i %n %s %b\\n';
 const SHORT_LINK_BYTES = 59;
 
 /**
- * The KiB that the files of `tree` take, by their own lengths and in whole MiB: how a file system
+ * The inodes that `tree` has, and the KiB that its files take, by their own lengths and in whole MiB: how a file system
  * stores directories and holes is not a matter of the image's. Log files and `/tmp` are not counted,
  * for they are emptied before the image is written, and their lengths differ from build to build.
  */
-export async function measureTree(tree: string, context: Context): Promise<number> {
+export async function measureTree(tree: string, context: Context): Promise<TreeSize> {
   const emptied = ['-path', './tmp/*', '-o', '-path', './var/log/*'];
   const printed = await runTool(
     ['find', '.', '-xdev', '(', ...emptied, ')', '-prune', '-o', '-printf', PRINTED],
     context,
     { announce: false, cwd: tree },
   );
-  return roundUp(bytesOf(printed.split('\n')), MIB) / KIB;
+  const { bytes, inodes } = sumOf(printed.split('\n'));
+  return { usedKiB: roundUp(bytes, MIB) / KIB, inodes };
 }
 
-/** The bytes that inodes printed as `type device:inode links size blocks` take. Pure. */
-export function bytesOf(lines: readonly string[]): number {
+/** Inodes printed as `type device:inode links size blocks`, and the bytes that they take. Pure. */
+export function sumOf(lines: readonly string[]): {
+  readonly bytes: number;
+  readonly inodes: number;
+} {
   const counted = new Set<string>();
   let bytes = 0;
+  let inodes = 0;
   for (const line of lines) {
     const [type, inode = '', links, size, blocks] = line.split(' ');
     bytes += ENTRY_BYTES;
     const isNew = links === '1' || type === 'd' || !counted.has(inode);
     counted.add(links === '1' ? '' : inode);
     if (isNew) {
+      inodes += 1;
       bytes += contentBytes(type, Number(size), Number(blocks));
     }
   }
-  return bytes;
+  return { bytes, inodes };
 }
 
 function contentBytes(type: string | undefined, size: number, blocks: number): number {

@@ -4,7 +4,7 @@
 import { lstat, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { configError, Failed, type Failure } from '../events/failure.ts';
+import { Failed, type Failure } from '../events/failure.ts';
 import { runTool } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
 import {
@@ -15,6 +15,7 @@ import {
   bootCodeWrites,
 } from './boot-code.ts';
 import { mke2fsArgv, mkfsVfatArgv, mkswapArgv, rootModeArgv } from './commands.ts';
+import { doesNotFit } from './does-not-fit.ts';
 import { fileSystemType } from './file-systems.ts';
 import { clampTimes, fatCommands, listTree } from './fill-fat.ts';
 import { fillMounted } from './fill-mounted.ts';
@@ -23,7 +24,6 @@ import { lvmWrites } from './lvm-metadata.ts';
 import { MKE2FS_CONFIG } from './mke2fs-config.ts';
 import { tableWrites } from './partition-table.ts';
 import { inPieces } from './pieces.ts';
-import { MIB } from './sizes.ts';
 import { stampExt } from './stamp-ext.ts';
 import { makeMountPoints, openSubtree } from './subtree.ts';
 
@@ -206,7 +206,7 @@ async function writeMounted(
   const { workDir } = target;
   await fillMounted(fs, { file, subtree, workDir, env }, context).catch((error: unknown) => {
     // What is full is what was written to: a full host disk shows as an error of the device.
-    throw error instanceof Failed && error.failure.kind === 'disk-full' ? doesNotFit(fs) : error;
+    throw error instanceof Failed && error.failure.kind === 'disk-full' ? isFull(fs) : error;
   });
 }
 
@@ -264,15 +264,14 @@ function saysFull(failure: Failure): boolean {
 
 /** A full file system is a matter of configuration, and says so. */
 function explained(error: unknown, fs: FileSystemLayout): unknown {
-  return error instanceof Failed && saysFull(error.failure) ? doesNotFit(fs) : error;
+  return error instanceof Failed && saysFull(error.failure) ? isFull(fs) : error;
 }
 
-function doesNotFit(fs: FileSystemLayout): Failed {
-  const sizeMiB = Math.floor(fs.sizeBytes / MIB);
-  return configError(
-    `The files below "${fs.mountPoint ?? ''}" do not fit in file system "${fs.label}" of ${sizeMiB} MiB`,
-    { hint: 'Use --image-size (GiB) or --image-extra-size (MiB), or a larger partition' },
-  );
+/** What nobody has foreseen: see `fit.ts`. */
+function isFull(fs: FileSystemLayout): Failed {
+  return doesNotFit(fs, [
+    'Use --image-size (GiB) or --image-extra-size (MiB), or a larger partition',
+  ]);
 }
 
 async function findBootImages(tree: string): Promise<BootImages | undefined> {

@@ -57,6 +57,12 @@ interface Link {
   directory: string;
 }
 
+/** A tree as `du` and `find` see it. */
+export interface MeasuredTree {
+  readonly usedKiB: number;
+  readonly inodes: number;
+}
+
 export class LayerChain {
   readonly #request: ChainRequest;
   readonly #stack: TreeStack;
@@ -304,8 +310,8 @@ export class LayerChain {
     return true;
   }
 
-  /** Notes how large the whole tree is, for builds that get to this layer again. KiB. */
-  noteSize(usedKiB: number): void {
+  /** Notes how large the whole tree is, for builds that get to this layer again. */
+  noteSize({ usedKiB, inodes }: MeasuredTree): void {
     const { top } = this;
     if (top === undefined || this.broken !== undefined) {
       return;
@@ -313,7 +319,7 @@ export class LayerChain {
     this.#publisher.afterwards(async () => {
       const fresh = path.join(this.#request.place.build, 'size');
       try {
-        await writeFile(fresh, String(usedKiB));
+        await writeFile(fresh, `${usedKiB} ${inodes}`);
         await rename(fresh, sizeFile(this.store, top));
       } catch {
         // Whoever wants it measures again.
@@ -321,14 +327,15 @@ export class LayerChain {
     });
   }
 
-  /** KiB of the whole tree, where a build has measured it. */
-  async knownSize(): Promise<number | undefined> {
+  /** How large the whole tree is, where a build has measured it. */
+  async knownSize(): Promise<MeasuredTree | undefined> {
     const { top } = this;
     if (top === undefined || this.broken !== undefined) {
       return undefined;
     }
     const text = await readFile(sizeFile(this.store, top), 'utf8').catch(() => '');
-    return text === '' ? undefined : Number(text);
+    const [, usedKiB, inodes] = /^(\d+) (\d+)$/.exec(text) ?? [];
+    return inodes === undefined ? undefined : { usedKiB: Number(usedKiB), inodes: Number(inodes) };
   }
 
   /** Waits until all that was kept is in the store, or cannot get there. */

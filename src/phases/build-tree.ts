@@ -1,6 +1,7 @@
 /** The target root of a build: on layers, where they are kept and the kernel can stack them, else by itself. */
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { TreeSize } from '../disk/room.ts';
 import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
 import { type ChainRequest, LayerChain } from '../layers/chain.ts';
@@ -52,8 +53,8 @@ export class BuildTree {
     return new BuildTree(this.paths, undefined, this.#outerNamespace);
   }
 
-  /** KiB of the tree: as measured once, where nothing has been changed since. */
-  async usedKiB(measure: () => Promise<number>, context: Context): Promise<number> {
+  /** The size of the tree: as measured once, where nothing has been changed since. */
+  async size(measure: () => Promise<TreeSize>, context: Context): Promise<TreeSize> {
     const chain = this.layers?.chain;
     const known = await chain?.knownSize();
     if (known !== undefined) {

@@ -3,20 +3,17 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { describeDisk } from '../disk/describe.ts';
-import type { DiskGraph } from '../disk/graph.ts';
-import { type DiskPlan, planDisk } from '../disk/layout.ts';
+import type { DiskPlan } from '../disk/layout.ts';
 import { measureTree } from '../disk/measure.ts';
-import { bringsEfi, type ImageSize, imageSizeKiB } from '../disk/sizes.ts';
+import type { TreeSize } from '../disk/room.ts';
 import { writeDisk } from '../disk/write.ts';
 import type { Context } from '../events/event.ts';
-import type { Identifiers } from '../plan/identifiers.ts';
 import { runTool } from '../sandbox/process.ts';
+import type { SizedDisk } from './disk-size.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
-import type { PreparedBuild } from './prepare.ts';
+import { assertDiskFits } from './space.ts';
 
-export interface DiskStage {
-  readonly build: PreparedBuild;
-  readonly graph: DiskGraph;
+export interface DiskStage extends SizedDisk {
   readonly paths: BuildPaths;
 }
 
@@ -43,8 +40,8 @@ export async function openDiskStage(stage: DiskStage): Promise<DiskVariables> {
   return { ...described, paramsFile };
 }
 
-/** KiB of the tree. */
-export async function measureDisk(stage: DiskStage, context: Context): Promise<number> {
+/** The size of the tree. */
+export async function measureDisk(stage: DiskStage, context: Context): Promise<TreeSize> {
   context.emit({
     kind: 'message',
     level: 'info',
@@ -52,16 +49,6 @@ export async function measureDisk(stage: DiskStage, context: Context): Promise<n
   });
   const { targetRoot } = stage.paths;
   return measureTree(targetRoot, context);
-}
-
-/** The image's size from the tree's, once the root phases are done (compat). */
-export function sizeForTree(stage: DiskStage, usedKiB: number): ImageSize {
-  return imageSizeKiB({
-    usedKiB,
-    request: stage.build.plan.disk,
-    rootFsType: stage.graph.root.type,
-    efi: bringsEfi(stage.build.elements),
-  });
 }
 
 /** `DIB_SHOW_IMAGE_USAGE`: what takes the room, largest last; above 10 MiB unless all is wanted. */
@@ -86,17 +73,6 @@ export async function reportUsage(stage: DiskStage, context: Context): Promise<v
     '===== end image size report =====',
   ];
   context.emit({ kind: 'message', level: 'info', text: text.join('\n') });
-}
-
-/** The layout for that size. @throws Failed `config`, `host`. */
-export function layOutDisk(stage: DiskStage, size: ImageSize, identifiers: Identifiers): DiskPlan {
-  const { blockSize } = stage.build.plan.disk;
-  return planDisk(stage.graph, {
-    imageSizeKiB: size.sizeKiB,
-    rootMkfsOptions: size.mkfsOptions,
-    identifiers,
-    ...(blockSize === undefined ? {} : { sectorBytes: blockSize }),
-  });
 }
 
 /** `/etc/fstab` is the configuration's, whatever the hooks put there (compat). */
@@ -128,6 +104,7 @@ export async function writeDiskFiles(
   const byName = new Map(
     plan.images.map((image) => [image.name, path.join(work.directory, `${image.name}.raw`)]),
   );
+  await assertDiskFits(stage, plan, work);
   await writeDisk(
     plan,
     {

@@ -96,8 +96,8 @@ class Explainer {
     if (!(await this.#look(layers, 'root', { disk: variables, engine: {} }))) {
       return this.#found;
     }
-    const usedKiB = await layers.chain.knownSize();
-    if (usedKiB === undefined) {
+    const size = await layers.chain.knownSize();
+    if (size === undefined) {
       await this.#rest(undefined, 'the size of the tree has not been measured yet');
       return this.#found;
     }
@@ -105,7 +105,7 @@ class Explainer {
       await this.#rest(undefined, 'hooks work on the disk itself');
       return this.#found;
     }
-    const settled = await settle(stage, tree, { usedKiB, device: false });
+    const settled = await settle(stage, tree, { size, device: false });
     const { disk } = settled;
     const engine: Record<string, string> =
       disk === undefined ? {} : { [FSTAB_INPUT]: digestOf(disk.fstab) };

@@ -7,6 +7,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { DiskPlan } from '../disk/layout.ts';
+import type { TreeSize } from '../disk/room.ts';
 import { assembleHooks } from '../elements/assemble.ts';
 import { elementsPathForHooks, elementVariables } from '../elements/element-variables.ts';
 import type { HookTree } from '../elements/hook-tree.ts';
@@ -37,6 +38,7 @@ import { collectProducts } from './products.ts';
 import type { EngineOrder } from './protocol.ts';
 import { runPhase } from './run-phase.ts';
 import { FSTAB_INPUT, settle } from './settle.ts';
+import { assertRoomForImages } from './space.ts';
 import { PHASES, type Phase } from './table.ts';
 
 export interface Engine {
@@ -75,9 +77,9 @@ async function buildTree(
   await runPhases(run, { stage: 'root', disk: variables, fstab: undefined });
   await tree.close(context);
 
-  const usedKiB = await usedBy(run, stage);
+  const size = await sizeOf(run, stage);
   const device = run.mode.kind === 'device';
-  const settled = await settle(stage, run.hooks, { usedKiB, device });
+  const settled = await settle(stage, run.hooks, { size, device });
   const image = { stage, disk: settled.disk, identity: settled.identity };
   const disk = { ...variables, settled: settled.variables };
   if (device && image.disk !== undefined) {
@@ -143,15 +145,15 @@ async function putHooks(tree: HookTree, paths: BuildPaths, context: Context): Pr
   await assembleHooks(tree, paths.hooksDir);
 }
 
-/** KiB of the tree; and the report of what takes the room, for who wants it. */
-async function usedBy(run: Run, stage: DiskStage): Promise<number> {
+/** How large the tree is; and the report of what takes the room, for who wants it. */
+async function sizeOf(run: Run, stage: DiskStage): Promise<TreeSize> {
   const { context } = run.engine;
-  const usedKiB = await run.tree.usedKiB(() => measureDisk(stage, context), context);
+  const size = await run.tree.size(() => measureDisk(stage, context), context);
   if (run.order.build.plan.show.imageUsage !== 'none') {
     await run.tree.mount(context);
     await reportUsage(stage, context);
   }
-  return usedKiB;
+  return size;
 }
 
 interface Stage {
@@ -273,6 +275,10 @@ async function writeImages(
   const { plan } = build;
   const { context } = run.engine;
   const { staging } = run.order;
+  await assertRoomForImages(
+    { order: run.order, tree: run.tree.paths.targetRoot, rawDisk },
+    context,
+  );
   const tree = {
     directory: run.tree.paths.targetRoot,
     hasDisk: disk !== undefined,

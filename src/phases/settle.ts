@@ -1,8 +1,10 @@
 /** What is fixed once the root phases are done: the image's date, identifiers, size and layout. */
 import { diskUuids } from '../disk/describe.ts';
 import type { DiskPlan } from '../disk/layout.ts';
+import type { TreeSize } from '../disk/room.ts';
 import type { HookTree } from '../elements/hook-tree.ts';
-import { type DiskStage, layOutDisk, sizeForTree } from './disk-stage.ts';
+import { layOutDisk, sizeForTree } from './disk-size.ts';
+import type { DiskStage } from './disk-stage.ts';
 import type { SettledDisk } from './environment.ts';
 import { type ImageIdentity, identityOf } from './image-identity.ts';
 import { writesDisk } from './prepare.ts';
@@ -19,11 +21,11 @@ export interface Settled {
 export async function settle(
   stage: DiskStage,
   hooks: HookTree,
-  { usedKiB, device }: { readonly usedKiB: number; readonly device: boolean },
+  { size: tree, device }: { readonly size: TreeSize; readonly device: boolean },
 ): Promise<Settled> {
   const { build, graph, paths } = stage;
-  const size = sizeForTree(stage, usedKiB);
   const identity = await identityOf(build, hooks, paths);
+  const size = sizeForTree(stage, tree, identity.identifiers);
   // `-t tar` of a tree needs no disk that it fits on, unless hooks do.
   const disk =
     device || writesDisk(build.plan, build.elements)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytesOf } from '../../../src/disk/measure.ts';
+import { sumOf } from '../../../src/disk/measure.ts';
 
 const KIB4 = 4096;
 const MIB = 2 ** 20;
@@ -24,7 +24,12 @@ const CASES: readonly [what: string, lines: readonly string[], content: number][
 ];
 
 for (const [what, lines, content] of CASES) {
-  test(`bytesOf(): ${what}`, () => {
-    assert.equal(bytesOf(lines), content + 40 * lines.length);
+  test(`sumOf(): ${what}`, () => {
+    assert.equal(sumOf(lines).bytes, content + 40 * lines.length);
   });
 }
+
+test('sumOf() counts an inode of several names once', () => {
+  const lines = ['d 1:1 3 4096 8', 'f 1:2 2 1 8', 'f 1:2 2 1 8', 'l 1:3 1 5 0'];
+  assert.equal(sumOf(lines).inodes, 3);
+});

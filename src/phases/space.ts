@@ -1,0 +1,196 @@
+/** Room on the host and in the image, looked at before what needs it is written. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { doesNotFit, hostBytes, leastFileSystemMiB, leastImageSize } from '../disk/does-not-fit.ts';
+import { archiveBytes, measureNeeds } from '../disk/fit.ts';
+import type { DiskPlan } from '../disk/layout.ts';
+import { type FileSystemNeed, isLacking } from '../disk/room.ts';
+import { GIB } from '../disk/sizes.ts';
+import type { Context } from '../events/event.ts';
+import { Failed } from '../events/failure.ts';
+import type { BuildPlan } from '../plan/build-plan.ts';
+import { formatsOf } from '../plan/formats.ts';
+import { identifiersFrom } from '../plan/identifiers.ts';
+import { type FreeSpace, freeSpace } from '../sandbox/free-space.ts';
+import { imageSizeOf, layOutDisk, type SizedDisk } from './disk-size.ts';
+import type { BuildPaths } from './environment.ts';
+import { outputDirectory } from './prepare.ts';
+import type { EngineOrder } from './protocol.ts';
+import { noRoom } from './space-text.ts';
+
+/** Nobody builds anything in less. */
+const LEAST_BYTES = 2 ** 20;
+const LEAST_INODES = 64;
+
+/** Refuses a host whose file systems are full already. @throws Failed `disk-full`. */
+export async function assertSomeRoom(plan: BuildPlan): Promise<void> {
+  const { cwd } = plan.image;
+  const places = [
+    {
+      directory: plan.work.tmpDir,
+      what: 'work files',
+      hint: 'Point TMPDIR at another file system',
+    },
+    {
+      directory: path.resolve(cwd, plan.work.imageCache),
+      what: 'the image cache',
+      hint: 'dibkit cache prune --max-size GiB makes room; --image-cache chooses another place',
+    },
+    {
+      directory: outputDirectory(plan),
+      what: 'images',
+      hint: 'Choose another directory with -o',
+    },
+  ];
+  for (const { directory, what, hint } of places) {
+    // What is not there is told by whoever makes it.
+    const free = await freeSpace(directory).catch(() => undefined);
+    if (free !== undefined && isFull(free)) {
+      throw noRoom({ what, directory, free, hints: [hint] });
+    }
+  }
+}
+
+function isFull({ freeBytes, freeInodes }: FreeSpace): boolean {
+  return freeBytes < LEAST_BYTES || (freeInodes !== undefined && freeInodes < LEAST_INODES);
+}
+
+export interface DiskToWrite extends SizedDisk {
+  readonly paths: BuildPaths;
+}
+
+/**
+ * Refuses a disk that the tree does not fit on, or that does not fit on the host, before it is written.
+ * File systems that only their own tools know are left to those.
+ *
+ * @throws Failed `config` with what is needed and which size would do, `disk-full`.
+ */
+export async function assertDiskFits(
+  disk: DiskToWrite,
+  plan: DiskPlan,
+  { directory, context }: { readonly directory: string; readonly context: Context },
+): Promise<void> {
+  const tree = disk.paths.targetRoot;
+  const free = await freeSpace(directory);
+  const isWrong = (needs: readonly FileSystemNeed[]): boolean =>
+    needs.some(isLacking) || hostBytes(needs) > free.freeBytes;
+  if (!isWrong(await measureNeeds(plan, { tree, exact: false }, context))) {
+    return;
+  }
+  // Blocks of zeros take no room, so that it may fit all the same.
+  const needs = await measureNeeds(plan, { tree, exact: true }, context);
+  const lacking = needs.find(isLacking);
+  if (lacking !== undefined) {
+    throw doesNotFit(lacking.fs, hintsFor(disk, needs, lacking), lacking);
+  }
+  if (isWrong(needs)) {
+    throw noRoom({
+      what: 'the disk',
+      directory,
+      free,
+      neededBytes: hostBytes(needs),
+      hints: [hostHint(disk, directory, free), ...largest(needs[0])],
+    });
+  }
+}
+
+function hostHint({ build }: DiskToWrite, directory: string, { inMemory }: FreeSpace): string {
+  if (path.dirname(directory) === outputDirectory(build.plan)) {
+    return 'Choose another directory with -o, or make room there';
+  }
+  return inMemory
+    ? 'Build on disk, with --no-tmpfs'
+    : 'Point TMPDIR at a larger file system, or make room there';
+}
+
+function hintsFor(
+  disk: DiskToWrite,
+  needs: readonly FileSystemNeed[],
+  lacking: FileSystemNeed,
+): readonly string[] {
+  return [sizeHint(disk, needs, lacking), ...inodeHint(lacking), ...largest(lacking)];
+}
+
+function sizeHint(
+  disk: DiskToWrite,
+  needs: readonly FileSystemNeed[],
+  lacking: FileSystemNeed,
+): string {
+  const request = disk.build.plan.disk;
+  const identifiers = identifiersFrom('sizes do not depend on them');
+  const planOf = (imageSize: number): DiskPlan | undefined => {
+    try {
+      const size = imageSizeOf(disk, 0, { ...request, imageSize });
+      return layOutDisk(disk, size, identifiers);
+    } catch (error) {
+      if (error instanceof Failed) {
+        return undefined;
+      }
+      throw error;
+    }
+  };
+  const { imageSize } = request;
+  const least = leastImageSize(needs, planOf, imageSize ?? lacking.fs.sizeBytes / GIB);
+  if (least !== undefined) {
+    return imageSize === undefined
+      ? `Use --image-size ${least} (GiB) or larger`
+      : `Use --image-size ${least} (GiB) or larger instead of ${imageSize} (--image-size or DIB_IMAGE_SIZE); without any the size is computed`;
+  }
+  const spec = disk.graph.fileSystems.find(({ name }) => name === lacking.fs.name);
+  const mib = leastFileSystemMiB(lacking);
+  const at = spec === undefined ? '' : ` in ${spec.at.file}:${spec.at.line ?? 1}`;
+  return mib === undefined
+    ? `No size of "${lacking.fs.name}"${at} would do with these options of mkfs`
+    : `Give "${lacking.fs.name}"${at} a disk or a partition of ${mib} MiB or more`;
+}
+
+function inodeHint({ fs, need, room }: FileSystemNeed): readonly string[] {
+  return need.inodes > room.freeInodes && fs.options.some((word) => /^-[NiT]/.test(word))
+    ? [`Or more inodes: --mkfs-options '-N ${Math.ceil((need.inodes * 1.05) / 100) * 100}'`]
+    : [];
+}
+
+function largest(need: FileSystemNeed | undefined): readonly string[] {
+  return need?.largest === undefined ? [] : [`The largest directories: ${need.largest}`];
+}
+
+/** Of what is compared with free space some is not written as it was counted. */
+const CERTAIN_SHARE = 0.9;
+
+/**
+ * Refuses to start on images that are certain not to fit beside each other; of compressed ones nobody knows.
+ *
+ * @throws Failed `disk-full`.
+ */
+export async function assertRoomForImages(
+  {
+    order,
+    tree,
+    rawDisk,
+  }: { readonly order: EngineOrder; readonly tree: string; readonly rawDisk: string | undefined },
+  context: Context,
+): Promise<void> {
+  const { plan } = order.build;
+  const { types, compress } = plan.image;
+  const plain = {
+    archives: types.filter((type) => ['tar', 'aci'].includes(type)).length,
+    disks: formatsOf(types).filter(
+      ({ type, tools }) => tools.includes('qemu-img') && (type !== 'qcow2' || !compress),
+    ).length,
+  };
+  const archive = plain.archives === 0 ? 0 : await archiveBytes(tree, context);
+  const disk = rawDisk === undefined ? 0 : (await stat(rawDisk)).blocks * 512 * CERTAIN_SHARE;
+  const neededBytes = plain.archives * archive + plain.disks * disk;
+  const free = await freeSpace(order.staging);
+  if (neededBytes > free.freeBytes) {
+    throw noRoom({
+      what: `the images (${types.join(', ')})`,
+      directory: outputDirectory(plan),
+      free,
+      neededBytes,
+      hints: [
+        'Choose another directory with -o, make room there, or ask for compressed formats (qcow2, tar.zst)',
+      ],
+    });
+  }
+}

@@ -1,0 +1,25 @@
+/** How much can still be written to a file system. */
+import { statfs } from 'node:fs/promises';
+
+export interface FreeSpace {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** Absent where the file system makes them as they are needed. */
+  readonly freeInodes?: number;
+  readonly inMemory: boolean;
+}
+
+/** Source: statfs(2). */
+const TMPFS = 0x01021994;
+
+/** Of the file system that a directory is on. */
+export async function freeSpace(directory: string): Promise<FreeSpace> {
+  const { type, bsize, blocks, bfree, bavail, files, ffree } = await statfs(directory);
+  return {
+    // The last ones of many file systems are for root alone.
+    freeBytes: (process.geteuid?.() === 0 ? bfree : bavail) * bsize,
+    totalBytes: blocks * bsize,
+    ...(files === 0 ? {} : { freeInodes: ffree }),
+    inMemory: type === TMPFS,
+  };
+}
