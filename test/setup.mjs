@@ -58,6 +58,7 @@ export const TOOLS = [
   { tool: 'tar', package: 'tar' },
   { tool: 'umoci', package: 'umoci' },
   { tool: 'unshare', package: 'util-linux' },
+  { tool: 'xorriso', package: 'xorriso' },
   { tool: 'xz', package: 'xz-utils' },
   { tool: 'zstd', package: 'zstd' },
 ];

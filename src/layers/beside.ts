@@ -14,6 +14,9 @@ export interface Beside {
   readonly image: string;
 }
 
+/** What the element `iso` calls its file: the only one that goes on with something else than a dot (compat). */
+const BOOT_ISO = '-boot.iso';
+
 /** By suffix, for example `.d`: what says whether it was written since. */
 export type BesideState = ReadonlyMap<string, string>;
 
@@ -22,13 +25,18 @@ export async function besideNow({ directory, image }: Beside): Promise<BesideSta
   const prefix = `${image}.`;
   const states = await Promise.all(
     names
-      .filter((name) => name.startsWith(prefix))
+      .filter((name) => name.startsWith(prefix) || name === image + BOOT_ISO)
       .map(async (name) => {
         const state = await newest(path.join(directory, name));
         return [name.slice(image.length), state] as const;
       }),
   );
   return new Map(states);
+}
+
+/** The name that a file with this suffix has while it is kept: without the dot. */
+function keptName(suffix: string): string {
+  return suffix.startsWith('.') ? suffix.slice(1) : suffix;
 }
 
 /** Keeps what was written since `before` in the directory `to`, which is made if there is anything. */
@@ -43,7 +51,7 @@ export async function saveBeside(
       await mkdir(to, { recursive: true });
       await copy(
         path.join(where.directory, where.image + suffix),
-        path.join(to, suffix.slice(1)),
+        path.join(to, keptName(suffix)),
         context,
       );
     }
@@ -53,7 +61,8 @@ export async function saveBeside(
 /** Writes again what `saveBeside` kept in `from`. */
 export async function restoreBeside(from: string, where: Beside, context: Context): Promise<void> {
   for (const name of await readdir(from).catch(() => [])) {
-    const target = path.join(where.directory, `${where.image}.${name}`);
+    const suffix = name === keptName(BOOT_ISO) ? BOOT_ISO : `.${name}`;
+    const target = path.join(where.directory, where.image + suffix);
     await copy(path.join(from, name), target, context);
   }
 }

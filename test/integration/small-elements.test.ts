@@ -168,6 +168,26 @@ test('modprobe copies the settings of elements, and blacklists', async () => {
   assert.equal(await root.read('etc/modprobe.d/blacklist.conf'), list);
 });
 
+test('disable-nouveau: the settings go where modprobe and dracut take them from', async () => {
+  await using dir = await withFiles({ 'hooks/x': '' });
+  const env = {
+    ...host(dir),
+    IMAGE_ELEMENT_YAML: `{disable-nouveau: ${script('disable-nouveau')}}`,
+    'BASH_FUNC_get_image_element_array%%': `() { echo '[disable-nouveau]=${script('disable-nouveau')}'; }`,
+  };
+  for (const hook of [
+    'modprobe/extra-data.d/50-modprobe-blacklist',
+    'dracut-regenerate/extra-data.d/50-dracut-conf',
+  ]) {
+    const { status, stderr } = await runHook([script(hook)], env);
+    assert.equal(status, 0, stderr);
+  }
+  const settings = await target(dir, 'etc/modprobe.d/disable-nouveau.conf');
+  assert.equal(settings, 'blacklist nouveau\noptions nouveau modeset=0\n');
+  const dracutSettings = await target(dir, 'etc/dracut.conf.d/disable-nouveau.conf');
+  assert.match(dracutSettings ?? '', /^omit_drivers\+=" nouveau "$/m);
+});
+
 test('modprobe-blacklist wants to be told what', async () => {
   const hook = script('modprobe-blacklist/extra-data.d/49-modprobe-blacklist-asked');
   const { status, stderr } = await runHook([hook]);

@@ -1,6 +1,7 @@
 /**
  * A root in which hooks for the target run by themselves: its programs are this machine's, read-only;
- * everything outside of /usr is what the test puts there.
+ * everything outside of /usr is what the test puts there. In /usr that holds for /usr/local, for directories that
+ * the machine does not have there, and for those that the test has put files into.
  *
  *     await using target = await openTarget({ 'etc/selinux/config': 'SELINUX=enforcing\n' });
  *     await target.hook('disable-selinux/post-install.d/50-disable', { NAME: 'value' });
@@ -32,13 +33,25 @@ export interface TargetResult {
 /** Nothing of the environment that the tests are run in. */
 const HOST = { PATH: '/usr/sbin:/usr/bin' };
 
-/** $1 is the root, $2 how many variables follow; then come the script's arguments. */
+/**
+ * $1 is the root, $2 how many variables follow; then come the script's arguments. The target's own part of
+ * /usr stays reachable in /own while the machine's directories are mounted over it.
+ */
 const SCRIPT = `
   set -eu
   root=$1 variables=$2
   shift 2
-  mount --rbind /usr "$root/usr"
-  mount -o remount,bind,ro "$root/usr"
+  mount --bind "$root/usr" "$root/own"
+  for dir in /usr/*; do
+    if [ -d "$dir" ] && [ "$dir" != /usr/local ]; then
+      mkdir -p "$root$dir"
+      mount --bind "$dir" "$root$dir"
+      mount -o remount,bind,ro "$root$dir"
+    fi
+  done
+  while IFS= read -r dir; do
+    mount --bind "$root/own/$dir" "$root/usr/$dir"
+  done <"$root/own-directories"
   mount --rbind /dev "$root/dev"
   mount -t proc proc "$root/proc"
   export PATH=/stubs:/usr/local/sbin:/usr/sbin:/usr/bin LC_ALL=C HOME=/root
@@ -51,9 +64,12 @@ const SCRIPT = `
 
 export class TargetRoot implements AsyncDisposable {
   readonly dir: string;
+  /** What of /usr is the target's own, on top of what the machine does not have. */
+  readonly #own: readonly string[];
 
-  constructor(dir: string) {
+  constructor(dir: string, own: readonly string[] = []) {
     this.dir = dir;
+    this.#own = own;
   }
 
   /** Runs a hook of a built-in element, `ELEMENT/PHASE.d/HOOK`, and expects it to succeed. */
@@ -75,6 +91,10 @@ export class TargetRoot implements AsyncDisposable {
     env: Readonly<Record<string, string>> = {},
   ): Promise<TargetResult> {
     await writeFile(path.join(this.dir, 'hook'), script, { mode: 0o755 });
+    await writeFile(
+      path.join(this.dir, 'own-directories'),
+      this.#own.map((it) => `${it}\n`).join(''),
+    );
     const unshare = ['--mount', '--propagation', 'private', '--pid', '--fork', 'sh', '-c', SCRIPT];
     const variables = Object.entries(env).map(([variable, value]) => `${variable}=${value}`);
     return new Promise((resolve) => {
@@ -124,7 +144,8 @@ export async function openTarget(
 ): Promise<TargetRoot> {
   const dir = await mkdtemp(path.join(tmpdir(), 'dibkit-target-'));
   for (const name of [
-    'usr',
+    'usr/local/bin',
+    'own',
     'dev',
     'proc',
     'etc',
@@ -150,5 +171,13 @@ export async function openTarget(
     const text = `#!/bin/sh\necho "${name}${'$'}{*:+ $*}" >>/calls\n${body}\n`;
     await writeFile(path.join(dir, 'stubs', name), text, { mode: 0o755 });
   }
-  return new TargetRoot(dir);
+  return new TargetRoot(dir, ownDirectories(Object.keys(files)));
+}
+
+/** The directories in /usr that these files are in, without those below others of them. */
+function ownDirectories(files: readonly string[]): readonly string[] {
+  const own = files
+    .filter((file) => file.startsWith('usr/') && !file.startsWith('usr/local/'))
+    .map((file) => path.dirname(file).slice('usr/'.length));
+  return [...new Set(own)].filter((dir) => !own.some((above) => dir.startsWith(`${above}/`)));
 }
