@@ -28,6 +28,7 @@ function build(dir: TestDirectory, env: Variables) {
   return runHook([BUILD], {
     TARGET_ROOT: `${dir.root}/target`,
     TMP_BUILD_DIR: `${dir.root}/build`,
+    TMP_HOOKS_PATH: `${dir.root}/hooks`,
     IMAGE_NAME: `${dir.root}/my image`,
     SOURCE_DATE_EPOCH: '1700000000',
     ...DISTRIBUTION,
@@ -46,7 +47,7 @@ async function extract(dir: TestDirectory, iso: string, file: string): Promise<s
   return await readFile(copy, 'latin1');
 }
 
-const RAMDISK = { 'my image.kernel': 'a kernel', 'my image.initramfs': 'a RAM disk' };
+const RAMDISK = { 'hooks/.products/kernel': 'a kernel', 'my image.initramfs': 'a RAM disk' };
 const BAREMETAL = { 'my image.vmlinuz': 'a kernel', 'my image.initrd': 'a RAM disk' };
 const UUID = '07070086-da9a-83a8-a67d-2b369a7c2dfa';
 
@@ -112,7 +113,7 @@ test('a RAM disk is booted as virtual media, and the same build writes the same 
       DIB_DEPLOY_ISO_KERNEL_CMDLINE_ARGS: 'debug',
     });
     assert.equal(status, 0, stderr);
-    const iso = `${dir.root}/my image.iso`;
+    const iso = `${dir.root}/hooks/.products/iso`;
     const config = await extract(dir, iso, '/boot/grub/grub.cfg');
     assert.match(config, /^ +linux \/vmlinuz boot_method=vmedia debug$/m);
     digests.push(
@@ -135,7 +136,7 @@ const REFUSED: readonly (readonly [string, Variables, Variables, RegExp])[] = [
     'a kernel that nobody has made',
     {},
     { IMAGE_ELEMENT: 'iso ramdisk' },
-    /none of these is there.*my image\.kernel .*my image\.vmlinuz/,
+    /none of these is there.*products\/kernel .*my image\.kernel .*my image\.vmlinuz/,
   ],
   [
     'no disk',
@@ -156,12 +157,12 @@ for (const [claim, files, env, says] of REFUSED) {
 }
 
 test('what cannot be written does not stay', async () => {
-  await using dir = await openBuild(RAMDISK);
-  const elements = { IMAGE_ELEMENT: 'iso ramdisk', EFI_BOOT_DIR: 'EFI/debian' };
+  await using dir = await openBuild(BAREMETAL);
+  const elements = { IMAGE_ELEMENT: 'iso baremetal', DIB_ROOT_UUID: UUID };
   await runHook(['rm', `${dir.root}/target/tmp/bootloader_files/boot_hybrid.img`]);
   const { status, stderr } = await build(dir, elements);
   assert.equal(status, 1);
-  assert.match(stderr, /^iso: cannot write '.*\/my image\.iso', see xorriso's words above$/m);
+  assert.match(stderr, /^iso: cannot write '.*\/my image-boot\.iso', see xorriso's words above$/m);
   assert.equal(run('find', [dir.root, '-name', '*.iso']), '');
 });
 

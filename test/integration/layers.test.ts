@@ -44,7 +44,8 @@ async function openLayered(): Promise<Rig> {
     'static/file': 'one\n',
     'static/unread': 'one\n',
     'finalise.d/10-last': hook('umask >/etc/last; echo "$LAYERED" >>/etc/last; rm /etc/made'),
-    'cleanup.d/10-beside': hook('mkdir -p "$IMAGE_NAME.d"; echo beside >"$IMAGE_NAME.d/file"'),
+    'cleanup.d/10-beside': hook(`mkdir -p "$IMAGE_NAME.d"; echo beside >"$IMAGE_NAME.d/file"
+      echo boots >"$IMAGE_NAME-boot.iso"`),
   });
   return rig;
 }
@@ -63,7 +64,11 @@ test('a build with nothing changed runs no hook, and gives the same image and wh
   await using rig = await openLayered();
   await built(rig);
   const image = await readFile(path.join(rig.out, 'it.tar'));
+  await rm(path.join(rig.out, 'it.d'), { recursive: true });
+  await rm(path.join(rig.out, 'it-boot.iso'));
   const again = await built(rig);
+  assert.equal(await readFile(path.join(rig.out, 'it.d/file'), 'utf8'), 'beside\n');
+  assert.equal(await readFile(path.join(rig.out, 'it-boot.iso'), 'utf8'), 'boots\n');
   assert.deepEqual(outcomes(again), reused(...ALL));
   assert.deepEqual(
     again.events.filter(({ kind }) => kind === 'hook-start'),
