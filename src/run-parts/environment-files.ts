@@ -8,6 +8,9 @@
  */
 import { compareBytes, type DirEntry } from './select.ts';
 
+/** The folder, beside those of the phases. */
+export const ENVIRONMENT_DIR = 'environment.d';
+
 const NAME = /^[0-9A-Za-z_\\.-]+$/;
 
 /** The names to source, in order. */

@@ -8,68 +8,19 @@
 import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Context } from '../events/event.ts';
-import { configError, Failed, type HookFailure, hostError } from '../events/failure.ts';
+import type { HookFailure } from '../events/failure.ts';
 import type { HookTiming } from '../events/profile.ts';
-import { type Exit, statusOf } from '../sandbox/process.ts';
+import { statusOf } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
-import { Driver, type DriverOptions, type Reply } from './driver.ts';
-import { selectEnvironmentFiles } from './environment-files.ts';
+import type { Driver, Reply } from './driver.ts';
+import { ENVIRONMENT_DIR, selectEnvironmentFiles } from './environment-files.ts';
 import { takeFailureNote } from './failure-note.ts';
+import { type Fault, failureFor } from './fault.ts';
 import { type ListedEntry, listEntries } from './list.ts';
+import { openDriver } from './open-driver.ts';
+import type { PartsOutcome, PartsRequest } from './request.ts';
 import { type HookSelection, selectHooks } from './select.ts';
-import { readHookState, type StopDecision, type Stops, type StopWhen } from './stops.ts';
-
-export interface PartsRequest {
-  /** For events and messages, for example `install`. */
-  readonly phase: string;
-  /** The directory as its hooks see it; `environment.d` is its sibling. */
-  readonly dir: string;
-  /** The same directory as this process sees it. */
-  readonly listDir: string;
-  readonly where: 'host' | 'target';
-  /** Put before the shell, such as `['chroot', ROOT]`; found in `env.PATH`. Empty on the host. */
-  readonly launcher: readonly string[];
-  /** The whole environment of the phase, before `environment.d`. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-  /** For a short-lived file. Default: the system's temporary directory. */
-  readonly workDir?: string;
-  /** What hooks read: nothing (default) or our own input. */
-  readonly stdin?: 'ignore' | 'inherit';
-  /**
-   * `events` (default): one line, one event. `terminal`: hooks write to our own streams;
-   * `own-group-terminal`: and are stopped as one process group.
-   */
-  readonly output?: 'events' | 'terminal' | 'own-group-terminal';
-  /** Who brought a file; `directory` is the phase's, such as `install.d`, or `environment.d`. */
-  readonly elementOf?: (file: string, directory: string) => string | undefined;
-  /** Where a file came from, by the same names. */
-  readonly sourceOf?: (file: string, directory: string) => string | undefined;
-  /** Where commands in hooks leave word of why they failed, as this process sees it. */
-  readonly failureNote?: string;
-  /** Default: `RUN_PARTS_REGEX` in `env`, else the contract's. */
-  readonly pattern?: string;
-  /** Default: nobody stops the run. */
-  readonly stops?: Stops;
-  /** Told the process of the shell that runs the hooks. */
-  readonly onShell?: (pid: number | undefined) => void;
-  /** How many of the first hooks are passed over: what they do has been done. */
-  readonly skip?: number;
-  readonly pause?: PauseRequest;
-}
-
-/** What else is to be done between two hooks. Hooks do not notice: variables and the like go on. */
-export interface PauseRequest {
-  /** Asked after each hook but the last. */
-  readonly wanted: (timing: HookTiming) => boolean;
-  /** Called while no shell of ours is in the target; `ran`: the hooks so far, without those skipped. */
-  readonly during: (ran: readonly string[]) => Promise<void>;
-}
-
-export type PartsOutcome =
-  | { readonly kind: 'ok'; readonly timings: readonly HookTiming[] }
-  | { readonly kind: 'failed'; readonly failure: HookFailure }
-  | { readonly kind: 'interrupted' };
+import { readHookState, type StopDecision, type StopWhen } from './stops.ts';
 
 /**
  * Runs `environment.d` and the hooks of one directory; a directory that is not there has none.
@@ -102,23 +53,6 @@ export async function runParts(request: PartsRequest, context: Context): Promise
   }
 }
 
-async function openDriver(
-  request: PartsRequest,
-  context: Context,
-  own: { readonly drivers: Scope; readonly lastLines: string[] },
-): Promise<Driver> {
-  const { drivers, lastLines } = own;
-  const driver = drivers.use(
-    await Driver.open(driverOptions(request, context, lastLines), context),
-  );
-  const ready = await driver.ready();
-  if (ready.kind === 'gone' && !context.signal.aborted) {
-    throw notStarted(request, ready.exit, lastLines);
-  }
-  request.onShell?.(driver.pid);
-  return driver;
-}
-
 /** What the steps of one run share. */
 interface Run {
   readonly request: PartsRequest;
@@ -130,58 +64,6 @@ interface Run {
   readonly open: () => Promise<Driver>;
   /** The shell; another one when somebody tries again after it has died. */
   driver: Driver;
-}
-
-const KEPT_LINES = 20;
-const ENVIRONMENT_DIR = 'environment.d';
-
-function driverOptions(
-  request: PartsRequest,
-  context: Context,
-  lastLines: string[],
-): DriverOptions {
-  const onLine = (line: string): void => {
-    lastLines.push(line);
-    if (lastLines.length > KEPT_LINES) {
-      lastLines.shift();
-    }
-    context.emit({ kind: 'output', line });
-  };
-  const output = request.output ?? 'events';
-  return {
-    launcher: request.launcher,
-    bash: request.where === 'host' ? 'bash' : '/bin/bash',
-    env: request.env,
-    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
-    ...(request.workDir === undefined ? {} : { workDir: request.workDir }),
-    stdin: request.stdin ?? 'ignore',
-    output: output === 'events' ? { onLine } : output,
-  };
-}
-
-function notStarted(request: PartsRequest, exit: Exit, said: readonly string[]): Failed {
-  const status = statusOf(exit);
-  const missing = status === 126 || status === 127;
-  if (missing && request.where === 'target') {
-    return configError(`Cannot run the hooks of ${request.phase}.d: the target has no bash`, {
-      hint: 'Hooks and environment.d need /bin/bash: add an element that installs it in root.d',
-    });
-  }
-  if (missing) {
-    return hostError(
-      `Cannot run the hooks of ${request.phase}.d: bash is not installed`,
-      'Install the package bash, or put it on PATH',
-    );
-  }
-  const argv = [...request.launcher, 'bash'];
-  const what = `${argv.join(' ')} failed with status ${status}`;
-  return new Failed({
-    kind: 'tool',
-    message: `Cannot start a shell for the hooks of ${request.phase}.d: ${what}`,
-    argv,
-    status,
-    lastLines: [...said],
-  });
 }
 
 /**
@@ -426,40 +308,3 @@ async function stopAt(
     await held?.release();
   }
 }
-
-interface Fault {
-  readonly directory: string;
-  readonly name: string;
-  readonly path: string;
-  readonly status: number;
-  readonly what: string;
-  /** What a command of the hook said of why it failed. */
-  readonly cause?: HookFailure['cause'];
-  /** The shell is gone with it. */
-  readonly gone?: boolean;
-}
-
-function failureFor({ request, lastLines }: Run, fault: Fault): HookFailure {
-  const { directory, name, path, status, what, cause } = fault;
-  const element = request.elementOf?.(name, directory);
-  const subject = directory === ENVIRONMENT_DIR ? 'Environment file' : 'Hook';
-  const owner = element === undefined ? '' : ` of element '${element}'`;
-  const hint = HINTS.get(status);
-  return {
-    kind: 'hook',
-    phase: request.phase,
-    hook: name,
-    path: request.sourceOf?.(name, directory) ?? path,
-    ...(element === undefined ? {} : { element }),
-    message: `${subject} '${directory}/${name}'${owner} ${what}`,
-    status,
-    lastLines: [...lastLines],
-    ...(cause === undefined ? {} : { cause }),
-    ...(hint === undefined ? {} : { hint }),
-  };
-}
-
-const HINTS: ReadonlyMap<number, string> = new Map([
-  [126, 'It could not be executed: look at its mode and at the interpreter in its first line'],
-  [127, 'A command, or the interpreter in its first line, was not found where it ran'],
-]);

@@ -18,7 +18,8 @@ import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Context, EventBody } from '../../src/events/event.ts';
 import { Failed } from '../../src/events/failure.ts';
-import { type PartsOutcome, type PartsRequest, runParts } from '../../src/run-parts/run.ts';
+import type { PartsOutcome, PartsRequest } from '../../src/run-parts/request.ts';
+import { runParts } from '../../src/run-parts/run.ts';
 
 const PATH = process.env.PATH ?? '/usr/bin:/bin';
 
