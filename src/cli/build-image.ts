@@ -23,16 +23,16 @@ import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
 import { assertSomeRoom } from '../phases/space.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { toolPath } from '../sandbox/host-tools.ts';
-import { type Contained, type Privilege, startContained } from '../sandbox/namespace.ts';
+import type { Contained } from '../sandbox/namespace.ts';
 import { statusOf } from '../sandbox/process.ts';
 import { Reaper } from '../sandbox/reaper.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { pidNamespace } from '../sandbox/stragglers.ts';
 import { neededPrivilege } from '../sandbox/user-namespace.ts';
-import { makeWorkDir } from '../sandbox/work-dir.ts';
+import { makeNamedWorkDir, nameWorkDir } from '../sandbox/work-dir.ts';
 import { openBuildCache } from './build-cache.ts';
+import { type EnginePlaces, EngineProcess, mayStartEarly } from './engine-process.ts';
 import { ownEnvironment, toolEnvironment } from './host-facts.ts';
-import { packageRoot } from './package-paths.ts';
 import { openReaders } from './readers.ts';
 
 export interface BuildImageRequest {
@@ -91,41 +91,42 @@ function somebodyIsThere(): boolean {
 
 /** @throws Failed */
 async function attempt(request: BuildImageRequest, readers: FanOut): Promise<void> {
-  const { skipBase } = request;
+  const { plan, skipBase } = request;
   const privilege = neededPrivilege();
-  const preparation = await prepareBuild(request.plan, { skipBase, privilege }, readers.emit);
+  const environment = toolEnvironment(toolPath(plan.environment.PATH));
+  const host = { env: environment, privilege };
+  const places = placesOf(plan);
+  // While we find out what to build: to start Node takes as long as that.
+  await using early = mayStartEarly(host) ? new EngineProcess(places, host) : undefined;
+  const preparation = await prepareBuild(plan, { skipBase, privilege }, readers.emit);
   const terminal = somebodyIsThere();
-  assertCanBreak(preparation.build.plan.breaks, terminal, request.plan.repeat);
+  assertCanBreak(preparation.build.plan.breaks, terminal, plan.repeat);
   const { build } = preparation;
-  const environment = toolEnvironment(toolPath(build.plan.environment.PATH));
-  await assertHostCan(preparation, { env: environment, privilege });
+  await assertHostCan(preparation, host);
   await makeCaches(build.plan);
   await assertSomeRoom(build.plan);
   await using scope = new Scope();
   await using interrupts = new Interrupts();
-  const reaper = scope.use(new Reaper({ env: environment, privilege }));
-  const { tmpDir } = build.plan.work;
-  const buildDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_build.' }, reaper);
-  const imageDir = await makeWorkDir({ parent: tmpDir, prefix: 'dib_image.' }, reaper);
-  const staging = await makeStaging(build.plan, reaper);
+  const reaper = scope.use(new Reaper(host));
+  for (const directory of Object.values(places)) {
+    await makeNamedWorkDir(directory, reaper);
+  }
   const owner = { scope, reaper };
   const cache = await openBuildCache(build, owner, { emit: readers.emit, environment });
   const order: EngineOrder = {
     build,
     ...cache.order,
-    buildDir,
-    imageDir,
-    staging,
+    ...places,
     terminal,
     umask: process.umask(),
     outerNamespace: pidNamespace(),
   };
-  announce(build, buildDir, readers.emit);
-  await runEngine(order, { readers, interrupts, environment, privilege }).catch(
-    (error: unknown) => {
-      throw cache.withHint(error);
-    },
-  );
+  announce(build, places.buildDir, readers.emit);
+  // It is gone before what it works in is removed.
+  const engine = scope.use(early ?? new EngineProcess(places, host));
+  await runEngine(order, { readers, interrupts, engine }).catch((error: unknown) => {
+    throw cache.withHint(error);
+  });
   await cache.tidy();
 }
 
@@ -140,10 +141,17 @@ async function makeCaches(plan: BuildPlan): Promise<void> {
   }
 }
 
-/** A hidden directory beside the images: they are complete before they get their names. */
-function makeStaging(plan: BuildPlan, reaper: Reaper): Promise<string> {
-  const prefix = `.${path.basename(plan.image.name)}.dib-`;
-  return makeWorkDir({ parent: outputDirectory(plan), prefix }, reaper);
+function placesOf(plan: BuildPlan): EnginePlaces {
+  const { tmpDir } = plan.work;
+  return {
+    buildDir: nameWorkDir({ parent: tmpDir, prefix: 'dib_build.' }),
+    imageDir: nameWorkDir({ parent: tmpDir, prefix: 'dib_image.' }),
+    // Hidden beside the images: they are complete before they get their names.
+    staging: nameWorkDir({
+      parent: outputDirectory(plan),
+      prefix: `.${path.basename(plan.image.name)}.dib-`,
+    }),
+  };
 }
 
 function announce(build: PreparedBuild, buildDir: string, emit: Emit): void {
@@ -161,16 +169,11 @@ function announce(build: PreparedBuild, buildDir: string, emit: Emit): void {
 interface EngineRun {
   readonly readers: FanOut;
   readonly interrupts: Interrupts;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly privilege: Privilege;
+  readonly engine: EngineProcess;
 }
 
 async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
-  const script = path.join(packageRoot, 'lib/program/start-engine.cjs');
-  // The engine does not read them: `dibkit enter` finds the build by them, and `dibkit clean` spares them.
-  const program = [process.execPath, script, order.buildDir, order.imageDir, order.staging];
-  const { environment: env, privilege } = run;
-  const engine = startContained(program, { env, privilege });
+  const { contained: engine, argv } = run.engine;
   run.interrupts.stops(engine);
   tell(engine, order);
   const ended = await forwardEvents(engine, run.readers, order.build.plan.show.quiet);
@@ -182,7 +185,7 @@ async function runEngine(order: EngineOrder, run: EngineRun): Promise<void> {
     throw new Failed({
       kind: 'tool',
       message: `The build's engine was ended from outside with status ${statusOf(exit)}`,
-      argv: program,
+      argv,
       status: statusOf(exit),
       lastLines: [],
       hint: 'If it was killed for lack of memory, build on disk with --no-tmpfs',

@@ -89,10 +89,11 @@ export class LayerChain {
   /** Undefined where no overlay can be mounted. The caller has made `place.build`. */
   static async open(request: ChainRequest, context: Context): Promise<LayerChain | undefined> {
     const stack = new TreeStack(request.place);
-    const memory = await stack.probe('memory', context);
-    return (await stack.probe('store', context))
-      ? new LayerChain(request, stack, { dry: false, memory })
-      : undefined;
+    const [memory, inStore] = await Promise.all([
+      stack.probe('memory', context),
+      stack.probe('store', context),
+    ]);
+    return inStore ? new LayerChain(request, stack, { dry: false, memory }) : undefined;
   }
 
   get store(): LayerStore {

@@ -10,17 +10,30 @@ export function randomSuffix(): string {
   return randomBytes(6).toString('base64url').replaceAll('-', 'x').replaceAll('_', 'y');
 }
 
+export interface WorkDirLocation {
+  readonly parent: string;
+  readonly prefix: string;
+}
+
+/** `<parent>/<prefix><random>`, absolute. */
+export function nameWorkDir({ parent, prefix }: WorkDirLocation): string {
+  return path.join(path.resolve(parent), prefix + randomSuffix());
+}
+
+/** Makes a directory of such a name; see `makeNamedWorkDir`. */
+export async function makeWorkDir(location: WorkDirLocation, reaper: Reaper): Promise<string> {
+  const dir = nameWorkDir(location);
+  await makeNamedWorkDir(dir, reaper);
+  return dir;
+}
+
 /**
- * Makes `<parent>/<prefix><random>` (mode 0755, hooks may run as another user), which the reaper
- * removes when it is disposed of, or when we are killed.
+ * Makes a directory (mode 0755, hooks may run as another user), which the reaper removes when it is disposed
+ * of, or when we are killed.
  *
  * @throws Failed `host` when the parent cannot be written.
  */
-export async function makeWorkDir(
-  location: { readonly parent: string; readonly prefix: string },
-  reaper: Reaper,
-): Promise<string> {
-  const dir = path.join(path.resolve(location.parent), location.prefix + randomSuffix());
+export async function makeNamedWorkDir(dir: string, reaper: Reaper): Promise<void> {
   if (dir.includes('\n')) {
     throw new Failed({ kind: 'usage', message: `Cannot work in a path with a newline: ${dir}` });
   }
@@ -29,9 +42,8 @@ export async function makeWorkDir(
     await mkdir(dir, { mode: 0o755 });
   } catch (error) {
     throw hostError(
-      `Cannot make a work directory in '${location.parent}': ${(error as Error).message}`,
+      `Cannot make a work directory in '${path.dirname(dir)}': ${(error as Error).message}`,
       'Choose another place with TMPDIR (work files) or -o (the image), or mend its permissions',
     );
   }
-  return dir;
 }

@@ -1,0 +1,64 @@
+/** The process of a build's engine, in its namespaces: started, told what to do by `build-image.ts`, gone. */
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+import { type Contained, type Privilege, startContained } from '../sandbox/namespace.ts';
+import { packageRoot } from './package-paths.ts';
+
+/** Where a build works; the directories are made later. */
+export interface EnginePlaces {
+  readonly buildDir: string;
+  readonly imageDir: string;
+  readonly staging: string;
+}
+
+export interface EngineHost {
+  readonly env: Readonly<Record<string, string>>;
+  readonly privilege: Privilege;
+}
+
+/**
+ * Whether the engine can be started before it is known what to build, and whether all of it can be built here:
+ * nothing is lacking that it would complain of on our terminal.
+ */
+export function mayStartEarly({ env, privilege }: EngineHost): boolean {
+  const directories = (env.PATH ?? '').split(':');
+  return (
+    privilege === 'root' &&
+    ['setpriv', 'unshare', 'sh'].every((tool) =>
+      directories.some((directory) => isExecutable(path.join(directory, tool))),
+    )
+  );
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits for its order as soon as it runs. Disposed, it is gone, with all that it has started and mounted. */
+export class EngineProcess implements AsyncDisposable {
+  readonly argv: readonly string[];
+  readonly contained: Contained;
+  #ended = false;
+
+  constructor({ buildDir, imageDir, staging }: EnginePlaces, host: EngineHost) {
+    const script = path.join(packageRoot, 'lib/program/start-engine.cjs');
+    // It does not read them: `dibkit enter` finds the build by them, and `dibkit clean` spares them.
+    this.argv = [process.execPath, script, buildDir, imageDir, staging];
+    this.contained = startContained(this.argv, host);
+    void this.contained.exit.then(() => {
+      this.#ended = true;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) {
+      this.contained.kill();
+      await this.contained.exit;
+    }
+  }
+}
