@@ -45,6 +45,8 @@ const shared = {
   format: 'cjs',
   define: { 'import.meta.url': '__url', 'import.meta.dirname': '__dirname' },
   banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
+  // What Node itself has is required: code that `vm.Script` runs can import nothing.
+  supported: { 'dynamic-import': false },
   legalComments: 'external',
   logLevel: 'warning',
 };

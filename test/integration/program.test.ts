@@ -51,6 +51,15 @@ test('what bundles have beyond ASCII is comments, so that they can be read as La
   }
 });
 
+test('a bundle imports nothing while it runs: what it runs in cannot', async () => {
+  const names = (await readdir(PROGRAM)).filter((name) => name.endsWith('.cjs'));
+  for (const name of names) {
+    const source = await readFile(path.join(PROGRAM, name), 'latin1');
+    // Not in strings and comments, which have spaces or quotes before it.
+    assert.doesNotMatch(source, /(?:await|=>|return) import\(/, name);
+  }
+});
+
 test('every command of bin/ runs from its files in lib/program alone', async () => {
   const root = await copyOfProgram();
   try {
