@@ -67,7 +67,10 @@ export function judge(ending: Ending, output: SubmitOutput, said: string): Verdi
   }
   switch (ending.kind) {
     case 'spawn-error':
-      return { kind: 'hopeless', reason: `submit cannot be started: ${ending.code}` };
+      return {
+        kind: 'hopeless',
+        reason: `submit cannot be started: ${ending.code}${ending.code === 'ENOENT' ? ', it is not on PATH. It is a program of lkp-tests' : ''}`,
+      };
     case 'late':
       return { kind: 'unknown', reason: `submit did not end within ${ending.seconds} s` };
     case 'unseen':

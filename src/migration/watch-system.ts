@@ -153,7 +153,10 @@ class SystemPass {
       return { text: flood, isFinal: true };
     }
     if (choice.submissions.length > 0 && !existsSync(this.#source.job)) {
-      return { text: `There is no job '${this.#source.job}'`, isFinal: true };
+      return {
+        text: `There is no job '${this.#source.job}': 'jobDirectory' or 'job' in the configuration says where it is`,
+        isFinal: true,
+      };
     }
     const [unclear] = found.ambiguous;
     if (unclear !== undefined) {

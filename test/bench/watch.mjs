@@ -31,62 +31,48 @@ function listLine(base, number, release = 1) {
   return `${base}/Packages/p/${name}-${version}-${release}.el9.src.rpm ${name} ${version}`;
 }
 
-function packageXml(number) {
+/** What primary-xml.ts, of the tests, is to make of the n-th package. */
+function testPackage(number) {
   const [url, name, version] = listLine('', number).split(' ');
-  const digest = createHash('sha256').update(name).digest('hex');
-  const requires = Array.from(
-    { length: 17 },
-    (_, index) =>
-      `      <rpm:entry name="pkgconfig(library-${(number * 7 + index) % 9999})" flags="GE" epoch="0" ver="${index}.${number % 9}"/>\n`,
-  );
-  return `<package type="rpm">
-  <name>${name}</name>
-  <arch>src</arch>
-  <version epoch="0" ver="${version}" rel="1.el9"/>
-  <checksum type="sha256" pkgid="YES">${digest}</checksum>
-  <summary>A package with the number ${number} &amp; a summary</summary>
-  <description>${'Words that describe what this package is for. '.repeat(6)}</description>
-  <packager>Builders &lt;build@example.org&gt;</packager>
-  <url>https://example.org/${name}</url>
-  <time file="1700000000" build="1690000000"/>
-  <size package="1234567" installed="2345678" archive="2468000"/>
-<location href="${url.slice(1)}"/>
-  <format>
-    <rpm:license>GPL-2.0-or-later</rpm:license>
-    <rpm:vendor>Example</rpm:vendor>
-    <rpm:group>Unspecified</rpm:group>
-    <rpm:buildhost>builder.example.org</rpm:buildhost>
-    <rpm:sourcerpm/>
-    <rpm:header-range start="4504" end="33333"/>
-    <rpm:requires>
-${requires.join('')}    </rpm:requires>
-  </format>
-</package>
-`;
+  return {
+    name,
+    version,
+    href: url.slice(1),
+    description: 'Words that describe what this package is for. '.repeat(6),
+    requires: Array.from(
+      { length: 17 },
+      (_, index) =>
+        `<rpm:entry name="pkgconfig(library-${(number * 7 + index) % 9999})" flags="GE" epoch="0" ver="${index}.${number % 9}"/>`,
+    ),
+  };
 }
 
-function repomd(content, href) {
-  const digest = createHash('sha256').update(content).digest('hex');
-  return `<repomd><data type="primary"><checksum type="sha256">${digest}</checksum><location href="${href}"/><size>${content.length}</size></data></repomd>`;
+/** The rig is TypeScript; tsx is there only once the bench has set up. */
+async function metadata() {
+  const { register } = await import('tsx/esm/api');
+  const unregister = register();
+  try {
+    return await import('../rig/primary-xml.ts');
+  } finally {
+    await unregister();
+  }
 }
 
-/** Writes a repository to `dir/id`; the same bytes every time. */
-function writeRepository(dir, id, xml) {
-  const content = gzipSync(xml);
+/** Writes a repository with these packages to `dir/id`; the same bytes every time. */
+async function writeRepository(dir, id, packages) {
+  const { primaryXml, repomdXml } = await metadata();
+  const href = 'repodata/primary.xml.gz';
+  const content = gzipSync(primaryXml(packages));
   mkdirSync(path.join(dir, id, 'repodata'), { recursive: true });
-  writeFileSync(path.join(dir, id, 'repodata/primary.xml.gz'), content);
-  writeFileSync(
-    path.join(dir, id, 'repodata/repomd.xml'),
-    repomd(content, 'repodata/primary.xml.gz'),
-  );
+  writeFileSync(path.join(dir, id, href), content);
+  writeFileSync(path.join(dir, id, 'repodata/repomd.xml'), repomdXml({ href, content }));
 }
 
 /** A mirror below `dir`: `big` has all packages, `empty` has none. */
-function writeMirror(dir) {
-  const packages = Array.from({ length: PACKAGES }, (_, number) => packageXml(number));
-  const head = `<?xml version="1.0" encoding="UTF-8"?>\n<metadata packages="${PACKAGES}">\n`;
-  writeRepository(dir, 'big', Buffer.from(`${head}${packages.join('')}</metadata>\n`));
-  writeRepository(dir, 'empty', '<metadata packages="0"/>');
+async function writeMirror(dir) {
+  const packages = Array.from({ length: PACKAGES }, (_, number) => testPackage(number));
+  await writeRepository(dir, 'big', packages);
+  await writeRepository(dir, 'empty', []);
 }
 
 /** Serves `dir` from a process of its own while `work(url)` runs. */
@@ -144,9 +130,9 @@ const KNOWN = 70_000;
  * A mirror below `dir` whose metadata has not changed since the state of `writeState`: what is compared
  * comes from the disk.
  */
-function writeUnchangedMirror(dir) {
-  writeRepository(dir, 'source', '<metadata packages="1"/>');
-  writeRepository(dir, 'target', '<metadata packages="1"/>');
+async function writeUnchangedMirror(dir) {
+  await writeRepository(dir, 'source', []);
+  await writeRepository(dir, 'target', []);
 }
 
 /** The files of the three lists: of the source, of the history, of the target. */
@@ -212,11 +198,11 @@ function subject(argv, reset, floorArgs) {
 
 /** Calls `work` with a pass that reads the metadata of 50,000 packages into an empty state. */
 export function withMetadata(work) {
-  return inTemporaryDirectory((dir) => {
+  return inTemporaryDirectory(async (dir) => {
     const mirror = path.join(dir, 'mirror');
     const state = path.join(dir, 'state');
-    writeMirror(mirror);
-    return withMirror(mirror, (url) => {
+    await writeMirror(mirror);
+    return await withMirror(mirror, (url) => {
       const argv = watchArgv(writeConfig(dir, url, { source: 'big', target: 'empty' }), state);
       const reset = () => rmSync(state, { recursive: true, force: true });
       const file = path.join(mirror, 'big/repodata/primary.xml.gz');
@@ -227,11 +213,11 @@ export function withMetadata(work) {
 
 /** Calls `work` with a pass that compares three lists of 100,000 packages. */
 export function withLists(work) {
-  return inTemporaryDirectory((dir) => {
+  return inTemporaryDirectory(async (dir) => {
     const mirror = path.join(dir, 'mirror');
     const [first, state] = [path.join(dir, 'first'), path.join(dir, 'state')];
-    writeUnchangedMirror(mirror);
-    return withMirror(mirror, (url) => {
+    await writeUnchangedMirror(mirror);
+    return await withMirror(mirror, (url) => {
       writeState(first, mirror, url);
       const argv = watchArgv(writeConfig(dir, url, { source: 'source', target: 'target' }), state);
       const reset = () => {

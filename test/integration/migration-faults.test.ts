@@ -247,12 +247,18 @@ test('without a submit command or without its job file nothing is submitted, and
   rig.publish('a', [pkg('new-1')]);
   const { config } = rig;
   rig.submitSettings({ command: ['/nowhere/submit'] });
-  assert.match(only(await rig.run()).error ?? '', /submit cannot be started: ENOENT/);
+  assert.match(
+    only(await rig.run()).error ?? '',
+    /submit cannot be started: ENOENT, it is not on PATH/,
+  );
   rig.config = {
     ...config,
     systems: config.systems.map((each) => ({ ...each, job: '/nowhere.yaml' })),
   };
-  assert.match(only(await rig.run()).error ?? '', /There is no job '\/nowhere\.yaml'/);
+  assert.match(
+    only(await rig.run()).error ?? '',
+    /There is no job '\/nowhere\.yaml': 'jobDirectory' or 'job' in the configuration/,
+  );
   rig.config = config;
   await rig.run();
   assert.deepEqual(rig.jobs(), onBoth(rpm('new-1')));

@@ -8,11 +8,23 @@ export interface TestPackage {
   readonly arch?: string;
   /** Default: `Packages/NAME-VERSION-RELEASE.ARCH.rpm`. */
   readonly href?: string;
+  readonly description?: string;
+  /** Elements in `rpm:requires`, in the words of XML. Default: a few. */
+  readonly requires?: readonly string[];
 }
+
+const DESCRIPTION = `Several lines:
+a &lt; b, "quotes", caf\u00e9`;
+const REQUIRES = [
+  '<rpm:entry name="gcc"/>',
+  '<rpm:entry name="rpmlib(CompressedFileNames)" flags="LE" epoch="0" ver="3.0.4" rel="1"/>',
+  '<rpm:entry name="name" flags="GE" epoch="0" ver="1.0"/>',
+];
 
 /** One package the way createrepo_c writes it. */
 export function packageXml(spec: TestPackage): string {
   const { name, version, release = '1.el9', arch = 'src' } = spec;
+  const { description = DESCRIPTION, requires = REQUIRES } = spec;
   const href = spec.href ?? `Packages/${name}-${version}-${release}.${arch}.rpm`;
   const pkgid = createHash('sha256').update(href).digest('hex');
   return `<package type="rpm">
@@ -21,8 +33,7 @@ export function packageXml(spec: TestPackage): string {
   <version epoch="0" ver="${version}" rel="${release}"/>
   <checksum type="sha256" pkgid="YES">${pkgid}</checksum>
   <summary>What ${name} is for &amp; more</summary>
-  <description>Several lines:
-a &lt; b, "quotes", caf\u00e9</description>
+  <description>${description}</description>
   <packager>Builders &lt;build@example.org&gt;</packager>
   <url>https://example.org/${name}?a=1&amp;b=2</url>
   <time file="1700000000" build="1690000000"/>
@@ -36,10 +47,7 @@ a &lt; b, "quotes", caf\u00e9</description>
     <rpm:sourcerpm/>
     <rpm:header-range start="4504" end="33333"/>
     <rpm:requires>
-      <rpm:entry name="gcc"/>
-      <rpm:entry name="rpmlib(CompressedFileNames)" flags="LE" epoch="0" ver="3.0.4" rel="1"/>
-      <rpm:entry name="name" flags="GE" epoch="0" ver="1.0"/>
-    </rpm:requires>
+${requires.map((entry) => `      ${entry}\n`).join('')}    </rpm:requires>
     <file>${name}.spec</file>
   </format>
 </package>`;

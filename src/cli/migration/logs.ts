@@ -1,10 +1,18 @@
 /** `migration-update logs`. */
 import { Command } from 'commander';
+import { configError } from '../../events/failure.ts';
 import { logsCommand } from '../../migration/container/commands.ts';
+import { findContainer } from '../../migration/container/runtime.ts';
 import { start, statusOf } from '../../sandbox/process.ts';
 import { parseArguments } from '../parse-arguments.ts';
 import { withStopSignal } from '../stop-signal.ts';
-import { clientEnvironment, type HostOptions, runtimeOf, withHostOptions } from './host-options.ts';
+import {
+  clientEnvironment,
+  type HostOptions,
+  hostContext,
+  runtimeOf,
+  withHostOptions,
+} from './host-options.ts';
 
 interface Options extends HostOptions {
   readonly follow?: true;
@@ -26,6 +34,11 @@ export async function logsVerb(argv: readonly string[]): Promise<number> {
   const follow = options.follow === true;
   const shown = logsCommand(runtime, options.name, { follow, tail: options.tail });
   return await withStopSignal(async (signal) => {
+    if ((await findContainer(runtime, options.name, hostContext(signal))) === undefined) {
+      throw configError(`There is no container '${options.name}'`, {
+        hint: 'Start it: migration-update start. One of another name: --name NAME',
+      });
+    }
     const running = start({ argv: shown, env: clientEnvironment(), output: 'terminal' }, signal);
     return statusOf(await running.exit);
   });

@@ -1,22 +1,17 @@
 /** `migration-update run`: one watch pass, now. */
-import { Command } from 'commander';
 import { Failed, usageError } from '../../events/failure.ts';
 import { PlainConsole } from '../../events/plain-console.ts';
-import { redactEvent } from '../../events/redact.ts';
-import { systemClock } from '../../migration/clock.ts';
 import { type MigrationConfig, systemKey } from '../../migration/config.ts';
 import type { RunRecord } from '../../migration/run-record.ts';
 import type { WatchOptions } from '../../migration/watch.ts';
-import { ownEnvironment } from '../host-facts.ts';
 import { parseArguments } from '../parse-arguments.ts';
 import { withStopSignal } from '../stop-signal.ts';
 import {
   readConfig,
-  SERVICE_ENVIRONMENT,
   type ServiceOptions,
+  serviceCommand,
   stateDirectory,
-  withConfigOption,
-  withStateOption,
+  watchContext,
 } from './service-options.ts';
 
 const DETAILS = `
@@ -39,7 +34,7 @@ function collect(value: string, before: readonly string[] | undefined): readonly
 
 /** Status 0: everything was read, and everything to be submitted is. */
 export async function runVerb(argv: readonly string[]): Promise<number> {
-  const command = withStateOption(withConfigOption(new Command('migration-update run')))
+  const command = serviceCommand('run', ['config', 'state'])
     .description('Reads all repositories, and submits the packages that are new.')
     .option('-n, --dry-run', 'say what would be submitted; change and submit nothing')
     .option('--only <system>', 'only this system, such as fedora_40; may be repeated', collect)
@@ -47,8 +42,6 @@ export async function runVerb(argv: readonly string[]): Promise<number> {
     .option('--allow-flood', 'submit although more is new than limits.newPercent allows')
     .option('--retry-unknown', 'submit again what may have been submitted already')
     .option('--json', 'print the record of the run; what happens is told on standard error')
-    .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', SERVICE_ENVIRONMENT)
     .addHelpText('after', DETAILS);
   if (parseArguments(command, argv) === 'done') {
     return 0;
@@ -60,12 +53,7 @@ export async function runVerb(argv: readonly string[]): Promise<number> {
     await using console = new PlainConsole(options.json ? process.stderr : process.stdout, {
       timestamps: false,
     });
-    const record = await runWatch(watchOptions(options, config), {
-      emit: (event) => console.receive(redactEvent({ ...event, at: Date.now() })),
-      signal,
-      clock: systemClock,
-      environment: ownEnvironment(),
-    });
+    const record = await runWatch(watchOptions(options, config), watchContext(console, signal));
     if (options.json) {
       process.stdout.write(`${JSON.stringify(record, null, 2)}\n`);
     }

@@ -1,22 +1,17 @@
 /** `migration-update schedule`: the service, in the foreground. */
-import { Command } from 'commander';
 import { PlainConsole } from '../../events/plain-console.ts';
-import { redactEvent } from '../../events/redact.ts';
-import { systemClock } from '../../migration/clock.ts';
-import { localTimeZone, parseSchedule } from '../../migration/schedule/cron.ts';
+import { parseSchedule } from '../../migration/schedule/cron.ts';
 import { runScheduler } from '../../migration/schedule/scheduler.ts';
 import { openState } from '../../migration/state.ts';
-import type { WatchContext } from '../../migration/watch.ts';
-import { ownEnvironment } from '../host-facts.ts';
 import { parseArguments } from '../parse-arguments.ts';
 import { withStopSignal } from '../stop-signal.ts';
 import {
   readConfig,
-  SERVICE_ENVIRONMENT,
   type ServiceOptions,
+  serviceCommand,
   stateDirectory,
-  withConfigOption,
-  withStateOption,
+  watchContext,
+  withTimeZoneOption,
 } from './service-options.ts';
 
 const DETAILS = `
@@ -32,12 +27,11 @@ interface Options extends ServiceOptions {
 
 /** Status 0: it was told to stop. */
 export async function scheduleCommand(argv: readonly string[]): Promise<number> {
-  const command = withStateOption(withConfigOption(new Command('migration-update schedule')))
+  const command = serviceCommand('schedule', ['config', 'state'])
     .description('Runs a pass whenever it is due, every day at 02:00 unless told otherwise.')
     .option('--cron <expression>', "when runs are due, instead of the configuration's")
-    .option('--time-zone <zone>', 'in which', localTimeZone())
-    .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', DETAILS + SERVICE_ENVIRONMENT);
+    .addHelpText('after', DETAILS);
+  withTimeZoneOption(command, 'in which');
   if (parseArguments(command, argv) === 'done') {
     return 0;
   }
@@ -50,10 +44,8 @@ async function serve(options: Options, signal: AbortSignal): Promise<void> {
   const schedule = parseSchedule(options.cron ?? config.schedule.cron, options.timeZone);
   const paths = await openState(stateDirectory(options));
   await using console = new PlainConsole(process.stdout, { timestamps: true });
-  const emit: WatchContext['emit'] = (event) =>
-    console.receive(redactEvent({ ...event, at: Date.now() }));
-  const say = (line: string): void => emit({ kind: 'output', line });
-  const environment = ownEnvironment();
+  const context = watchContext(console, signal);
+  const { clock, emit } = context;
   await runScheduler(
     {
       schedule,
@@ -61,8 +53,8 @@ async function serve(options: Options, signal: AbortSignal): Promise<void> {
       keepDays: config.schedule.keepLogDays,
       stateDir: paths.root,
       logDir: paths.log,
-      clock: systemClock,
-      say,
+      clock,
+      say: (line) => emit({ kind: 'output', line }),
       run: async (stop) => {
         // Read again: what an operator has changed since counts from the next run on.
         const wanted = {
@@ -70,9 +62,8 @@ async function serve(options: Options, signal: AbortSignal): Promise<void> {
           stateDirectory: paths.root,
           ...{ dryRun: false, allowFlood: false, retryUnknown: false },
         };
-        const context = { emit, signal: stop, clock: systemClock, environment };
         const { runWatch } = await import('../../migration/run-watch.ts');
-        await runWatch(wanted, context);
+        await runWatch(wanted, { ...context, signal: stop });
       },
     },
     { emit, signal },

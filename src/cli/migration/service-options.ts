@@ -1,33 +1,58 @@
 /** What the verbs of `migration-update` share: which configuration, which state volume. */
 import { existsSync, promises as fs } from 'node:fs';
 import path from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { configError } from '../../events/failure.ts';
+import type { Reader } from '../../events/reader.ts';
+import { redactEvent } from '../../events/redact.ts';
+import { systemClock } from '../../migration/clock.ts';
 import type { MigrationConfig } from '../../migration/config.ts';
+import { localTimeZone } from '../../migration/schedule/cron.ts';
 import { DEFAULT_STATE_DIRECTORY } from '../../migration/state.ts';
+import type { WatchContext } from '../../migration/watch.ts';
 import { ownEnvironment } from '../host-facts.ts';
 
 /** Where the service looks for its configuration, in the container too. */
 export const DEFAULT_CONFIG_FILE = '/etc/migration-update/config.yaml';
 
-/** For the help of the verbs that take these options. */
-export const SERVICE_ENVIRONMENT = `
-Environment:
-  MIGRATION_UPDATE_CONFIG   the configuration, unless --config names one
-  MIGRATION_UPDATE_STATE    the state directory, unless --state names one
-`;
+const ENVIRONMENT = {
+  config: 'MIGRATION_UPDATE_CONFIG   the configuration, unless --config names one',
+  state: 'MIGRATION_UPDATE_STATE    the state directory, unless --state names one',
+};
 
 export interface ServiceOptions {
   readonly config?: string;
   readonly state?: string;
 }
 
-export function withConfigOption(command: Command): Command {
-  return command.option('-c, --config <file>', `the configuration (${DEFAULT_CONFIG_FILE})`);
+/** A verb with options for the configuration, the state directory or both, in this order. */
+export function serviceCommand(verb: string, takes: readonly ('config' | 'state')[]): Command {
+  const command = new Command(`migration-update ${verb}`);
+  if (takes.includes('config')) {
+    command.option('-c, --config <file>', `the configuration (${DEFAULT_CONFIG_FILE})`);
+  }
+  if (takes.includes('state')) {
+    command.option('--state <dir>', `where the state is kept (${DEFAULT_STATE_DIRECTORY})`);
+  }
+  const lines = takes.map((name) => `  ${ENVIRONMENT[name]}\n`);
+  return command
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', `\nEnvironment:\n${lines.join('')}`);
 }
 
-export function withStateOption(command: Command): Command {
-  return command.option('--state <dir>', `where the state is kept (${DEFAULT_STATE_DIRECTORY})`);
+/** `--time-zone`, of this process unless told otherwise: TZ may be wrong, too. */
+export function withTimeZoneOption(command: Command, what: string): Command {
+  return command.option('--time-zone <zone>', what, localTimeZone());
+}
+
+/** What a pass needs, with its news on `console`. */
+export function watchContext(console: Pick<Reader, 'receive'>, signal: AbortSignal): WatchContext {
+  return {
+    emit: (event) => console.receive(redactEvent({ ...event, at: Date.now() })),
+    signal,
+    clock: systemClock,
+    environment: ownEnvironment(),
+  };
 }
 
 /**

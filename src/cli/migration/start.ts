@@ -12,8 +12,13 @@ import {
   type StartSpec,
 } from '../../migration/container/commands.ts';
 import { containerEnvironment } from '../../migration/container/environment.ts';
-import { defaultMounts, readSettings, startContainer } from '../../migration/container/start.ts';
-import { localTimeZone } from '../../migration/schedule/cron.ts';
+import {
+  defaultMounts,
+  missingMounts,
+  readSettings,
+  startContainer,
+} from '../../migration/container/start.ts';
+import { assertTimeZone } from '../../migration/schedule/cron.ts';
 import { ownEnvironment } from '../host-facts.ts';
 import { parseArguments } from '../parse-arguments.ts';
 import { withStopSignal } from '../stop-signal.ts';
@@ -24,7 +29,7 @@ import {
   wantedRuntime,
   withHostOptions,
 } from './host-options.ts';
-import { DEFAULT_CONFIG_FILE } from './service-options.ts';
+import { DEFAULT_CONFIG_FILE, readConfig, withTimeZoneOption } from './service-options.ts';
 
 const DETAILS = `
 Arguments after the options are given to the image in the place of its own command.
@@ -57,10 +62,19 @@ export async function startVerb(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const options = command.opts<Options>();
+  assertTimeZone(options.timeZone);
+  if (options.config !== undefined) {
+    // In the container nobody would see what is wrong with it, but in its log.
+    await readConfig({ config: options.config });
+  }
   const spec = await specOf(options, command.args);
   const start = { spec, replace: options.replace === true };
   if (options.dryRun) {
     process.stdout.write(`${describeStart(spec).join('\n')}\n`);
+    const missing = await missingMounts(spec.mounts);
+    if (missing !== undefined) {
+      process.stderr.write(`Warning: ${missing.message}. ${missing.failure.hint}\n`);
+    }
     return 0;
   }
   const id = await withStopSignal((signal) => startContainer(start, hostContext(signal)));
@@ -72,20 +86,20 @@ export async function startVerb(argv: readonly string[]): Promise<number> {
 }
 
 function startOptions(): Command {
-  return withHostOptions(new Command('migration-update start'))
+  const command = withHostOptions(new Command('migration-update start'));
+  return withTimeZoneOption(command, 'of the container')
     .description('Stops and removes the old container, and starts a new one, detached.')
     .argument('[command...]')
     .option('--image <name>', 'the image', DEFAULT_IMAGE)
     .option(
       '--state <volume>',
-      'where the state is kept: a volume or a directory (as the container)',
+      "where the state is kept: a volume, or a directory (a volume of the container's name)",
     )
     .option('-c, --config <file>', 'the configuration of the service (the built-in one)')
     .option('--env <name[=value]>', 'pass a variable; may be repeated', collect, [])
     .option('--mount <path[:path]>', 'mount something else too, read-only', collect, [])
     .option('--without <path>', 'leave one of the mounts out', collect, [])
     .option('--network <name>', "host, or one of the runtime's (its default)")
-    .option('--time-zone <zone>', 'of the container', localTimeZone())
     .option('--replace', "remove the old container even if it is somebody else's")
     .option('--dry-run', 'print the commands, secrets masked, and run nothing')
     .helpOption('-h, --help', 'print this help')

@@ -1,19 +1,18 @@
 /** `migration-update status`: what the last runs did. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Command } from 'commander';
 import { usageError } from '../../events/failure.ts';
-import { localTimeZone } from '../../migration/schedule/cron.ts';
+import { assertTimeZone } from '../../migration/schedule/cron.ts';
 import { readMemory } from '../../migration/schedule/memory.ts';
 import { memoryFile } from '../../migration/schedule/scheduler.ts';
 import { readRunRecords, statePaths } from '../../migration/state.ts';
 import { statusOf } from '../../migration/status/view.ts';
 import { parseArguments } from '../parse-arguments.ts';
 import {
-  SERVICE_ENVIRONMENT,
   type ServiceOptions,
+  serviceCommand,
   stateDirectory,
-  withStateOption,
+  withTimeZoneOption,
 } from './service-options.ts';
 
 interface Options extends ServiceOptions {
@@ -25,18 +24,17 @@ interface Options extends ServiceOptions {
 
 /** Status 0: shown. */
 export async function statusCommand(argv: readonly string[]): Promise<number> {
-  const command = withStateOption(new Command('migration-update status'))
+  const command = serviceCommand('status', ['state'])
     .description('Shows what the last runs did for each system and architecture.')
     .option('--runs <count>', 'of so many runs', '7')
-    .option('--time-zone <zone>', 'for times', localTimeZone())
     .option('--json', 'as JSON; times are UTC, durations in milliseconds')
-    .option('--html [file]', 'as one page that needs no server, to standard output or a file')
-    .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', SERVICE_ENVIRONMENT);
+    .option('--html [file]', 'as one page that needs no server, to standard output or a file');
+  withTimeZoneOption(command, 'for times');
   if (parseArguments(command, argv) === 'done') {
     return 0;
   }
   const options = command.opts<Options>();
+  assertTimeZone(options.timeZone);
   const text = await render(options);
   if (typeof options.html === 'string') {
     await writeFile(path.resolve(options.html), text);

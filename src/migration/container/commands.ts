@@ -24,6 +24,8 @@ export const STOP_SECONDS = 120;
 export interface Mount {
   readonly source: string;
   readonly target: string;
+  /** One of those that `--without` leaves out. */
+  readonly isDefault?: true;
 }
 
 export interface StartSpec {

@@ -2,7 +2,7 @@
 import { access, mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../../events/event.ts';
-import { configError, hostError } from '../../events/failure.ts';
+import { configError, type Failed, hostError } from '../../events/failure.ts';
 import { runTool } from '../../sandbox/process.ts';
 import {
   type Argv,
@@ -28,12 +28,13 @@ import {
  * zone. Source: start_container.sh.
  */
 export function defaultMounts(home: string): readonly Mount[] {
-  return [
-    { source: '/srv', target: '/srv' },
-    { source: path.join(home, '.config'), target: '/root/.config' },
-    { source: '/etc/compass-ci', target: '/etc/compass-ci' },
-    { source: '/etc/localtime', target: '/etc/localtime' },
-  ];
+  const mounts = [
+    ['/srv', '/srv'],
+    [path.join(home, '.config'), '/root/.config'],
+    ['/etc/compass-ci', '/etc/compass-ci'],
+    ['/etc/localtime', '/etc/localtime'],
+  ] as const;
+  return mounts.map(([source, target]) => ({ source, target, isDefault: true }));
 }
 
 /**
@@ -89,10 +90,12 @@ export interface StartOptions {
  */
 export async function startContainer(options: StartOptions, context: Context): Promise<string> {
   const { spec, replace } = options;
-  await assertMountsExist(spec.mounts);
-  await makeStateDirectory(spec.state);
-  await assertImage(spec, context);
+  const missing = await missingMounts(spec.mounts);
+  if (missing !== undefined) {
+    throw missing;
+  }
   const old = await findContainer(spec.runtime, spec.container, context);
+  await assertImage(spec, context);
   if (old !== undefined && !old.ours && !replace) {
     throw configError(
       `The container '${spec.container}' is not the service's: it runs ${old.image}`,
@@ -101,6 +104,7 @@ export async function startContainer(options: StartOptions, context: Context): P
       },
     );
   }
+  await makeStateDirectory(spec.state);
   if (old !== undefined) {
     await quietly(stopCommand(spec.runtime, spec.container), context);
     await quietly(removeCommand(spec.runtime, spec.container), context);
@@ -144,15 +148,30 @@ async function makeStateDirectory(state: string): Promise<void> {
   }
 }
 
-async function assertMountsExist(mounts: readonly Mount[]): Promise<void> {
-  for (const { source } of mounts) {
-    await access(source).catch((error: NodeJS.ErrnoException) => {
-      throw hostError(
-        `Cannot mount '${source}': ${error.code === 'ENOENT' ? 'it does not exist' : error.message}`,
-        `Make it, or leave it out with --without ${source}`,
+/** What speaks against mounting these: all of it at once, since who makes one has to make the others too. */
+export async function missingMounts(mounts: readonly Mount[]): Promise<Failed | undefined> {
+  const faults = await Promise.all(
+    mounts.map(async (mount) => {
+      const code = await access(mount.source).then(
+        () => undefined,
+        (error: NodeJS.ErrnoException) => error.code,
       );
-    });
+      return code === undefined ? [] : [{ ...mount, why: code === 'ENOENT' ? 'missing' : code }];
+    }),
+  );
+  const found = faults.flat();
+  if (found.length === 0) {
+    return undefined;
   }
+  const names = found.map(({ source, why }) => `'${source}' (${why})`).join(', ');
+  const left = found.filter(({ isDefault }) => isDefault).map(({ source }) => source);
+  const without = left.map((source) => `--without ${source}`).join(' ');
+  return hostError(
+    `Cannot mount ${names}`,
+    left.length === 0
+      ? 'Give the path of what is there'
+      : `Make what is missing, or do without: ${without}`,
+  );
 }
 
 async function assertImage(spec: StartSpec, context: Context): Promise<void> {

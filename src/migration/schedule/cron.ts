@@ -20,7 +20,9 @@ export interface Schedule {
 
 /** The zone of this process: TZ, else /etc/localtime. */
 export function localTimeZone(): string {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zone: string | undefined = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  // What Node says when TZ names none differs from release to release.
+  return zone ?? 'Etc/Unknown';
 }
 
 /**
@@ -44,12 +46,13 @@ export function parseSchedule(expression: string, timeZone: string): Schedule {
   };
 }
 
-function assertTimeZone(timeZone: string): void {
+/** @throws Failed `config` */
+export function assertTimeZone(timeZone: string): void {
   try {
     new Intl.DateTimeFormat('en', { timeZone });
   } catch (error) {
     throw configError(`Cannot use the time zone '${timeZone}': ${(error as Error).message}`, {
-      hint: "Give a name such as 'Asia/Shanghai' or 'UTC'",
+      hint: "Give a name such as 'Asia/Shanghai' or 'UTC', with --time-zone or in TZ",
     });
   }
 }

@@ -27,6 +27,7 @@ export function renderStatus(status: Status, timeZone: string): readonly string[
     ...scheduleLines(status, timeZone),
     ...runLines(status, timeZone),
     ...table(status.rows, timeZone),
+    ...noteLines(status),
     ...problemLines(status, timeZone),
   ];
 }
@@ -57,6 +58,16 @@ export function runLines({ runs }: Status, timeZone: string): readonly string[] 
   const why = error === undefined ? '' : `: ${error}`;
   const when = `${localTime(started, timeZone)}, ${renderDuration(durationMs)}`;
   return [`Last run: number ${run}, ${when}, ${outcome}${why}`];
+}
+
+/** What the table of submissions does not tell of the latest run. The page has a table of it. */
+export function noteLines({ systems }: Status): readonly string[] {
+  return systems.flatMap(({ system, seeded, deferred }) => [
+    ...(seeded > 0
+      ? [`${system}: ${seeded} packages of repositories that are new are noted, and not submitted`]
+      : []),
+    ...(deferred > 0 ? [`${system}: ${deferred} packages wait for a later run`] : []),
+  ]);
 }
 
 /** What is wrong, one sentence each; for the page too. */

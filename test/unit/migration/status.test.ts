@@ -55,6 +55,16 @@ test('renderStatus() has a line for each system and architecture', () => {
   );
 });
 
+test('renderStatus() says what was seeded, and what waits', () => {
+  const seeded = { ...RECORD, systems: [{ ...SYSTEM, seeded: 100, deferred: 4 }] };
+  const text = renderStatus(statusOf([seeded], MEMORY), 'UTC').join('\n');
+  assert.match(
+    text,
+    /^centos_9-stream: 100 packages of repositories that are new are noted, and not/m,
+  );
+  assert.match(text, /^centos_9-stream: 4 packages wait for a later run$/m);
+});
+
 test('renderStatus() says which repository could not be read, and what stood in', () => {
   const broken: RunRecord = {
     ...RECORD,
