@@ -12,6 +12,7 @@ const ROWS: readonly (readonly [string, ReturnType<typeof classOf>])[] = [
   ['GITHUB_RUN_ID', 'named'],
   ['SSH_AUTH_SOCK', 'named'],
   ['DIB_ROOT_UUID', 'named'],
+  ['DIB_RAMDISK_MODULES', 'named'],
   ['TMP_BUILD_DIR', 'never'],
   ['DIB_FAILURE_FILE', 'never'],
   ['DIB_DEBUG_TRACE', 'never'],
