@@ -89,6 +89,16 @@ test('RAMDISK_ELEMENT says the same; disk-image-create writes what hooks hand ov
   assert.equal(await text(rig.out, 'd.kernel'), 'kernel first\n');
 });
 
+test('hooks of others may write beside the image themselves, as upstream’s do', async () => {
+  await using rig = await openRig();
+  await rig.element('theirs', {
+    'cleanup.d/99-theirs': hook('echo one >$IMAGE_NAME.initramfs; echo two >$IMAGE_NAME.kernel'),
+  });
+  const built = await rig.run('ramdisk-image-create', ['-n', '--ramdisk', 'theirs', 'tiny']);
+  assert.equal(built.status, 0, built.stdout + built.stderr);
+  assert.deepEqual(await rig.outputs(), ['image.initramfs', 'image.kernel']);
+});
+
 test('an image file with `ramdisk: true` is built by ramdisk-image-create', async () => {
   await using rig = await openRamdiskRig();
   const file = path.join(rig.dir, 'images.yaml');
@@ -102,7 +112,19 @@ test('an image file with `ramdisk: true` is built by ramdisk-image-create', asyn
   assert.deepEqual(await rig.outputs(), ['net.initramfs', 'net.kernel']);
 });
 
-const REFUSED = [
+/** Runs what follows where a tool of the host cannot be executed. */
+const WITHOUT_SETPRIV = [
+  ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
+  ...['mount --bind /dev/null "$(command -v setpriv)"; exec "$@"', 'sh'],
+];
+
+const REFUSED: readonly {
+  readonly claim: string;
+  readonly argv: readonly string[];
+  readonly through?: readonly string[];
+  readonly status: number;
+  readonly says: RegExp;
+}[] = [
   {
     claim: 'a RAM disk element that nobody has',
     argv: ['-n', '--ramdisk-element', 'dracut-ramdsk', 'tiny'],
@@ -139,9 +161,16 @@ const REFUSED = [
     status: 1,
     says: /Cannot hand '\/nowhere' over: it is no file/,
   },
-] as const;
+  {
+    claim: 'a host without a tool that it needs',
+    argv: BUILD.concat('tiny'),
+    through: WITHOUT_SETPRIV,
+    status: 3,
+    says: /The host lacks setpriv[\s\S]*util-linux/,
+  },
+];
 
-for (const { claim, argv, status, says } of REFUSED) {
+for (const { claim, argv, through, status, says } of REFUSED) {
   test(`ramdisk-image-create refuses ${claim}`, async () => {
     await using rig = await openRamdiskRig();
     await rig.element('nothing', { 'install.d/50-nothing': hook('true') });
@@ -151,7 +180,7 @@ for (const { claim, argv, status, says } of REFUSED) {
     await rig.element('hands-over-nothing', {
       'cleanup.d/70-nothing': hook('dib-product kernel /nowhere'),
     });
-    const result = await rig.run('ramdisk-image-create', argv);
+    const result = await rig.run('ramdisk-image-create', argv, through ? { through } : {});
     assert.equal(result.status, status, result.stdout + result.stderr);
     assert.match(result.stdout + result.stderr, says);
     assert.deepEqual(await rig.outputs(), []);
