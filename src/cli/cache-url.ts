@@ -11,6 +11,20 @@ import { runCommand } from './main.ts';
 import { parseArguments } from './parse-arguments.ts';
 import { reportFailure } from './report-failure.ts';
 
+const EXAMPLES = `
+The server is asked whether the copy has changed since it was downloaded. What it says is not verified: for that
+there is dibkit fetch. A new copy gets its name when it is complete.
+
+Environment:
+  http_proxy, https_proxy, all_proxy, no_proxy, SSL_CERT_FILE   as for curl
+
+Examples:
+  cache-url https://example.org/base.img /var/cache/base.img
+      downloads it, unless the copy there is still the server's
+  cache-url -f https://example.org/base.img /var/cache/base.img
+      past all caches on the way
+`;
+
 /** As often as upstream has curl try. */
 const RETRIES = { ...DEFAULT_RETRIES, attempts: 4 };
 
@@ -24,7 +38,7 @@ void runCommand(async () => {
     .helpOption('-h, --help', 'print this help')
     .addHelpText(
       'after',
-      '\nStatus: 0 done, 44 not found (404), those of curl for the network, else 1',
+      `${EXAMPLES}\nStatus: 0 done, 44 not found (404), those of curl for the network, else 1`,
     );
   try {
     if (parseArguments(command, process.argv.slice(2)) === 'done') {

@@ -38,6 +38,10 @@ Checks:
   network        a download on the host past the cache (warning)
   shellcheck, flake8                                              where they are installed
 
+Environment:
+  ELEMENTS_DIR    what is checked when no DIRECTORY is given
+  ELEMENTS_PATH   where elements are found that others depend on, and with --together
+
 Examples:
   dib-lint elements
   dib-lint --fix elements/my-element
@@ -62,7 +66,7 @@ interface Linted {
 
 void runCommand(async () => {
   const command = new Command('dib-lint')
-    .description('Check elements.')
+    .description('Checks elements.')
     .usage('[OPTION]... [DIRECTORY]...')
     .argument('[directory...]', 'elements, or directories of them')
     .option('--json', 'print the findings as JSON')

@@ -16,11 +16,26 @@ import { runCommand } from './main.ts';
 
 const USAGE = `Usage: dib-run-parts [--list] DIRECTORY
 
-Sources the files of DIRECTORY/../environment.d, then runs the executable files of DIRECTORY in the
-order of their numbers, and ends with the status of the first that fails.
+Runs the hooks of a directory, in the order of their numbers.
 
-  --list  print the paths that would be run, and run nothing
-  --help  print this help
+First the files of DIRECTORY/../environment.d are sourced. Hooks are the executable files of DIRECTORY whose
+names have nothing but letters, digits, '-' and '_'. The first that fails ends it. What happens is told on
+standard error, with a table of how long each hook took.
+
+Options:
+  --list      print the paths that would be run, and run nothing
+  -h, --help  print this help
+
+Examples:
+  dib-run-parts --list my-element/install.d
+      what would run, in that order
+  RUN_PARTS_REGEX='^[0-9]' dib-run-parts hooks/root.d
+
+Environment:
+  RUN_PARTS_REGEX   which names are hooks (default: ^[0-9A-Za-z_-]+$)
+  DIB_DEBUG_TRACE   above 0: say which files are passed over
+
+Status: 0 all ran, 1 usage, else that of the hook that failed
 `;
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;

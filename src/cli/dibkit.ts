@@ -16,7 +16,14 @@ Examples:
   dibkit diff monday.qcow2 tuesday.qcow2
       what changed from one image to the next
 
-Doctor and plan take the options and variables of disk-image-create; see 'disk-image-create --help'.
+Environment:
+  DIB_IMAGE_CACHE   what is kept from build to build (default: ~/.cache/image-create)
+  TMPDIR            where builds work, and what leaves nothing behind
+
+Each verb has a help of its own: dibkit VERB --help.
+
+Exit codes: 0 done, 1 a tool failed, 2 usage or configuration, 3 the host lacks something, 4 an input
+failed verification, 5 waited too long for a lock, 70 our own bug, 128+n signal n
 `;
 
 const VERBS = {
@@ -40,8 +47,14 @@ void runCommand(async () => {
   if (Object.hasOwn(VERBS, verb)) {
     return VERBS[verb as keyof typeof VERBS](rest);
   }
+  const [about = ''] = rest;
+  if (verb === 'help' && Object.hasOwn(VERBS, about)) {
+    return VERBS[about as keyof typeof VERBS](['--help']);
+  }
   const command = new Command('dibkit')
-    .description('Looks at builds of disk images before they run.')
+    .description(
+      'Looks at builds of disk images before, while and after they run, and at what they keep or leave.',
+    )
     .usage('VERB [OPTION]... [ELEMENT]...')
     .version(packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')

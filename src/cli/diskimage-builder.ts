@@ -24,6 +24,9 @@ read as if they were one. Every option of disk-image-create is a property under 
 others are 'arch', 'types', 'elements', 'packages', 'debug-trace', 'uncompressed', 'clear',
 'skip-base', 'environment' and 'ramdisk' (true: ramdisk-image-create builds it).
 
+Environment:
+  as for disk-image-create; an image's 'environment' wins over it
+
 Examples:
   diskimage-builder images.yaml
   diskimage-builder --dry-run images.yaml site.yaml

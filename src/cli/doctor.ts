@@ -1,14 +1,40 @@
 /** `dibkit doctor`: what the host lacks for a build, and what to do about it. */
+import { Command } from 'commander';
 import { ID_TOOLS_ARE_FOR, installCommand, type Requirement } from '../phases/requirements.ts';
 import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
 import type { Privilege } from '../sandbox/namespace.ts';
 import type { Refusal } from '../sandbox/namespace-refusal.ts';
 import { findRefusal, neededPrivilege } from '../sandbox/user-namespace.ts';
 import { toolEnvironment } from './host-facts.ts';
-import { prepareFromArgv } from './prepare-command.ts';
+import { prepareFromArgv, wantsHelp } from './prepare-command.ts';
+
+const DETAILS = `
+ELEMENT and OPTION are those of disk-image-create, and so are the variables: what a build needs depends on
+them. Elements say in host-tools.yaml what their hooks need.
+
+Examples:
+  dibkit doctor vm debian-minimal
+      what that build needs, what this host lacks of it, and the command that installs it
+  dibkit doctor -t qcow2,squashfs vm debian-minimal
+      the same for other formats
+  dibkit doctor --ramdisk debian-minimal
+      the same for ramdisk-image-create
+
+Exit codes: 0 the host has it all, 2 usage or configuration, 3 it lacks something
+`;
 
 /** Status 0: the build can run here; 3: the host lacks something. */
 export async function doctor(argv: readonly string[]): Promise<number> {
+  if (wantsHelp(argv)) {
+    const command = new Command('dibkit doctor')
+      .description('Says what this host lacks for a build, and runs nothing.')
+      .usage('[OPTION]... ELEMENT...')
+      .option('--ramdisk', 'of ramdisk-image-create')
+      .helpOption('-h, --help', 'print this help')
+      .addHelpText('after', DETAILS);
+    command.outputHelp();
+    return 0;
+  }
   const preparation = await prepareFromArgv(argv);
   if (preparation === undefined) {
     return 0;

@@ -23,6 +23,9 @@ const EXAMPLES = `
 Elements are looked for in the directories of ELEMENTS_PATH (separated by colons, earlier ones win),
 then among the built-in ones.
 
+Environment:
+  ELEMENTS_PATH   directories of elements
+
 Examples:
   element-info vm block-device-mbr debian-minimal
   ELEMENTS_PATH=./elements element-info --env debian-minimal my-element
@@ -33,6 +36,8 @@ Examples:
       who pulls the element dpkg in
   element-info --graph vm debian-minimal
   element-info --graph=dot vm debian-minimal | dot -Tsvg >elements.svg
+
+Exit codes: 0 done, 2 usage, or elements that are missing or do not go together
 `;
 
 interface Options {
@@ -45,7 +50,7 @@ interface Options {
 
 void runCommand(async () => {
   const command = new Command('element-info')
-    .description('Print the elements that ELEMENT... stand for, dependencies first')
+    .description('Prints the elements that ELEMENT... stand for, dependencies first.')
     .argument('<element...>', 'elements to start from')
     .option('-e, --env', 'print bash text that defines what hooks see instead')
     .option('--describe', 'what each ELEMENT does: hooks, variables, packages')

@@ -16,6 +16,11 @@ the archive contains.
 
 While it runs, and when it has failed, ROOT has a file .dibkit-extract-incomplete.
 
+Examples:
+  dibkit extract rootfs.tar.xz /mnt
+  dibkit extract noble-server-cloudimg-amd64.squashfs "$TARGET_ROOT"
+      in a hook, where the command is called dib-extract
+
 Exit status: 0 done, 1 a tool failed, 2 wrong arguments, 3 the host lacks something, 4 the archive is
 damaged or hostile.
 `;

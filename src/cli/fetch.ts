@@ -20,6 +20,11 @@ Environment:
   DIB_LOCK_WAIT          seconds to wait for somebody who fetches the same file (1200)
   http_proxy, https_proxy, all_proxy, no_proxy, SSL_CERT_FILE   as for curl
 
+Examples:
+  dibkit fetch --url https://example.org/base.tar.xz --sums https://example.org/SHA256SUMS base.tar.xz
+      into DIB_IMAGE_CACHE, when the list vouches for it; not again while it is the same
+  dibkit fetch --url https://example.org/tool --sha256 "$(cat tool.sha256)" /var/tmp/tool
+
 Status: 0 verified; 1 the server did not give it; 2 usage, or the cache cannot be written;
 4 not what was published; 5 somebody else fetches it for too long.
 `;

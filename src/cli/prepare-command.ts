@@ -6,6 +6,13 @@ import { hostFacts, ownEnvironment } from './host-facts.ts';
 import { parseImageCommandLine } from './image-command-line.ts';
 import { packageVersion } from './package-paths.ts';
 
+/** Whether help of the verb itself is asked for, and not something of an element of that name. */
+export function wantsHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  const words = end === -1 ? argv : argv.slice(0, end);
+  return words.includes('--help') || words.includes('-h');
+}
+
 /**
  * The preparation; undefined when help was printed. With `--ramdisk` it is that of ramdisk-image-create.
  * Warnings go to standard error. @throws Failed

@@ -22,6 +22,11 @@ digest in the image's configuration. How files are written: see 'dibkit extract 
 The layers are in TMPDIR for the time of that. With --keep, the layer of an archive that dib-fetch has
 verified is kept in DIR, compressed with zstd, and is used as long as the archive is the same.
 
+Examples:
+  docker save team/web:1.0 | zstd >web.tar.zst && dibkit unpack-image web.tar.zst /mnt
+  dibkit unpack-image --keep "$DIB_IMAGE_CACHE/layers-of" openEuler-docker.tar.xz "$TARGET_ROOT"
+      in a hook, where the command is called dib-unpack-image
+
 Exit status: 0 done, 1 a tool failed, 2 wrong arguments, 3 the host lacks something, 4 the archive is
 damaged or hostile.
 `;

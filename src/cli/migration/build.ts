@@ -14,6 +14,11 @@ Runs: disk-image-create -t docker -o ${DEFAULT_IMAGE} --docker-target ${DEFAULT_
 OPTION is one of disk-image-create, such as -o NAME, --docker-target NAME, --offline, --no-tmpfs. The
 image is loaded into docker if that runs. Else, and for podman and nerdctl, load the archive yourself:
     podman load --input ${DEFAULT_IMAGE}.docker
+
+Examples:
+  migration-update build
+  DIB_DISTRIBUTION_MIRROR=https://mirror.example/openeuler migration-update build --offline
+
 Variables of the elements, such as DIB_DISTRIBUTION_MIRROR, are described in docs/migration-update.md.
 `;
 

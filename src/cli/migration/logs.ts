@@ -25,7 +25,11 @@ export async function logsVerb(argv: readonly string[]): Promise<number> {
     .description('Shows what the service in the container has said.')
     .option('-f, --follow', 'and what it goes on to say')
     .option('--tail <lines>', 'the last so many lines', 'all')
-    .helpOption('-h, --help', 'print this help');
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  migration-update logs --follow\n  migration-update logs --tail 100',
+    );
   if (parseArguments(command, argv) === 'done') {
     return 0;
   }

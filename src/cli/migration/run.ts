@@ -15,6 +15,12 @@ import {
 } from './service-options.ts';
 
 const DETAILS = `
+Examples:
+  migration-update run --dry-run
+      what is new, and nothing is submitted
+  migration-update run --only fedora_40 --arch aarch64
+      one system, one architecture
+
 Status: 0 everything that was new is submitted; 1 something failed or is held back, see 'migration-update
 status'; 2 usage or configuration; 5 another run is going on; 128+n ended by signal n.
 `;

@@ -18,6 +18,11 @@ const DETAILS = `
 A run that fails does not end the service. TERM ends it with status 0; a run that is going on ends as soon
 as it has written down what it did, and is gone on with at the next start. Daylight saving neither skips
 nor repeats a run. The configuration says what becomes of runs that were missed, and how long logs are kept.
+
+Examples:
+  migration-update schedule
+  migration-update schedule --cron '30 3 * * 1-5' --time-zone Asia/Shanghai
+      at half past three on working days there
 `;
 
 interface Options extends ServiceOptions {

@@ -34,10 +34,10 @@ export function serviceCommand(verb: string, takes: readonly ('config' | 'state'
   if (takes.includes('state')) {
     command.option('--state <dir>', `where the state is kept (${DEFAULT_STATE_DIRECTORY})`);
   }
-  const lines = takes.map((name) => `  ${ENVIRONMENT[name]}\n`);
+  const lines = takes.map((name) => `  ${ENVIRONMENT[name]}`);
   return command
     .helpOption('-h, --help', 'print this help')
-    .addHelpText('after', `\nEnvironment:\n${lines.join('')}`);
+    .addHelpText('after', `\nEnvironment:\n${lines.join('\n')}`);
 }
 
 /** `--time-zone`, of this process unless told otherwise: TZ may be wrong, too. */

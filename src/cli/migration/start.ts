@@ -32,6 +32,12 @@ import {
 import { DEFAULT_CONFIG_FILE, readConfig, withTimeZoneOption } from './service-options.ts';
 
 const DETAILS = `
+Examples:
+  migration-update start
+  migration-update start --dry-run --runtime podman
+      the commands alone
+  migration-update start --config config.yaml --state /srv/migration-state --time-zone Asia/Shanghai
+
 Arguments after the options are given to the image in the place of its own command.
 
 Mounted read-only: /srv, ~/.config, /etc/compass-ci, /etc/localtime. The state is kept in a volume, or a

@@ -22,13 +22,21 @@ interface Options extends ServiceOptions {
   readonly html?: true | string;
 }
 
+const EXAMPLES = `
+Examples:
+  migration-update status --runs 1
+      of the last run
+  migration-update status --html status.html
+`;
+
 /** Status 0: shown. */
 export async function statusCommand(argv: readonly string[]): Promise<number> {
   const command = serviceCommand('status', ['state'])
     .description('Shows what the last runs did for each system and architecture.')
     .option('--runs <count>', 'of so many runs', '7')
     .option('--json', 'as JSON; times are UTC, durations in milliseconds')
-    .option('--html [file]', 'as one page that needs no server, to standard output or a file');
+    .option('--html [file]', 'as one page that needs no server, to standard output or a file')
+    .addHelpText('after', EXAMPLES);
   withTimeZoneOption(command, 'for times');
   if (parseArguments(command, argv) === 'done') {
     return 0;

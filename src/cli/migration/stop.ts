@@ -11,7 +11,11 @@ export async function stopVerb(argv: readonly string[]): Promise<number> {
     .description(
       'Stops the container, letting a run end properly, and removes it. The state stays.',
     )
-    .helpOption('-h, --help', 'print this help');
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  migration-update stop\n  migration-update stop --name test',
+    );
   if (parseArguments(command, argv) === 'done') {
     return 0;
   }
