@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type HookResult, ROOT, runHook, type TestDirectory, withFiles } from '../rig/run-hook.ts';
@@ -110,8 +119,10 @@ async function makeArchive(dir: string, files: Readonly<Record<string, string>>)
 test('git: the default ref is master, and the manifest says which commit that was', async () => {
   await using bench = await openBench();
   const one = path.join(bench.root, 'one');
-  assertDone(await bench.run(`one git /opt/one ${one}\n`));
+  const result = await bench.run(`one git /opt/one ${one}\n`);
+  assertDone(result);
   const commit = git(one, 'rev-parse', 'master');
+  assert.ok(result.stdout.includes(`'master' is commit ${commit} now: DIB_REPOREF_one set to`));
   assert.equal(await bench.read('opt/one/file'), 'master\n');
   assert.equal(git(path.join(bench.target, 'opt/one'), 'rev-parse', 'fetch_master'), commit);
   assert.equal(
@@ -171,6 +182,39 @@ test('git: * takes all branches and tags and checks out the default branch, also
   assert.equal(git(clone, ...names), git(one, ...names));
   assert.equal(git(clone, 'symbolic-ref', 'HEAD'), 'refs/heads/main');
   assert.equal(await bench.read('opt/one/file'), 'master\n');
+});
+
+test('git: lkp-tests is pinned by a commit that no branch is at, and built again without its server', async () => {
+  await using bench = await openBench();
+  const one = path.join(bench.root, 'one');
+  const pinned = git(one, 'rev-parse', 'v1');
+  // What the service's element asks for, in the variables that its page names.
+  const element = path.join(ROOT, 'elements/migration-update/source-repository-migration-update');
+  const lines = await readFile(element, 'utf8');
+  const env = {
+    DIB_MIGRATION_LKP_SRC: '/root/lkp-tests',
+    DIB_MIGRATION_LKP_URL: one,
+    DIB_MIGRATION_LKP_REF: pinned,
+    DIB_MIGRATION_EASYPACKAGES: '/root/easypackages',
+    DIB_MIGRATION_EASYPACKAGES_URL: one,
+    DIB_MIGRATION_EASYPACKAGES_REF: 'stable',
+  };
+  const wanted = async (): Promise<void> => {
+    assert.equal(await bench.read('root/lkp-tests/file'), 'first\n');
+    const manifest = await bench.read('etc/dib-manifests/dib-manifest-git-image');
+    assert.ok(manifest.includes(`lkp-tests git /root/lkp-tests ${one} ${pinned}\n`), manifest);
+  };
+  const first = await bench.run(lines, env);
+  assertDone(first);
+  assert.doesNotMatch(first.stdout, /DIB_REPOREF_lkp_tests/);
+  await wanted();
+  await rename(one, `${one}.away`);
+  assertDone(await bench.run(lines, { ...env, DIB_OFFLINE: '1' }));
+  await wanted();
+  // Neither is it asked about a commit that is there when it may be asked.
+  const online = lines.replace(/^easypackages .*$/m, '');
+  assertDone(await bench.run(online, env));
+  await wanted();
 });
 
 test('git: an unknown ref is an error that names it and where it stands', async () => {
