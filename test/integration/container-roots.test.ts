@@ -35,6 +35,7 @@ function run(dir: TestDirectory, file: string, { ELEMENTS = '', ...env }: Variab
   const build = {
     DOCKER_HOST: docker.host,
     DOCKER_BUILDKIT: '0',
+    _LIB: path.join(ROOT, 'hooks/lib'),
     TARGET_ROOT: `${dir.root}/target`,
     TMP_MOUNT_PATH: `${dir.root}/target`,
     TMP_BUILD_DIR: `${dir.root}/build.ABCD`,

@@ -10,7 +10,15 @@ type Variables = Readonly<Record<string, string>>;
 const script = (name: string): string => path.join(ROOT, 'elements', name);
 
 const ELEMENTS = [
-  ...['debian-systemd', 'dhcp-all-interfaces', 'ensure-venv', 'fips', 'growvols', 'grub2'],
+  ...[
+    'autoupdates',
+    'debian-systemd',
+    'dhcp-all-interfaces',
+    'ensure-venv',
+    'fips',
+    'growvols',
+    'grub2',
+  ],
   ...['pip-and-virtualenv', 'simple-init'],
 ];
 
@@ -69,6 +77,8 @@ const NM = { DIB_SIMPLE_INIT_NETWORKMANAGER: '1' };
 const SCRIPTS = { DIB_SIMPLE_INIT_NETWORKMANAGER: '0' };
 
 const CASES: readonly (readonly [element: string, env: Variables, packages: string])[] = [
+  ['autoupdates', BOOKWORM, 'unattended-upgrades'],
+  ['autoupdates', OPENEULER, 'dnf-automatic'],
   ['debian-systemd', BOOKWORM, 'systemd-sysv'],
   ['ensure-venv', BOOKWORM, 'python3-venv'],
   ['ensure-venv', on('rocky', '9'), 'python3'],
