@@ -15,6 +15,10 @@ type Reader = (fields: Fields) => ConfigNode | undefined;
 export const NODE_READERS: Readonly<Record<PluginName, Reader>> = {
   local_loop: (fields) => {
     const named = fields.requireName();
+    // Compat: its file is called so.
+    if (named && !/^[\w+.-]+$/.test(fields.source.name)) {
+      fields.reject('name', `"name" of local_loop takes letters, digits and +_.- only`);
+    }
     const sizeBytes = fields.parsed('size', parseSizeBytes, A_SIZE);
     const sectorBytes = fields.parsed('block_size', parseSectorBytes, '512, 1024, 2048 or 4096');
     const directory = fields.optional('directory');

@@ -3,6 +3,7 @@
  * are they moved to where they belong. A failure leaves what was there before as it was.
  */
 import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Context } from '../events/event.ts';
@@ -20,6 +21,8 @@ import { writerOf } from './writers.ts';
 export interface OutputRequest extends Source {
   /** Permissions of the images. */
   readonly mode: number;
+  /** The disks beside `rawDisk`, by their names: each is written in the formats that it is. */
+  readonly otherDisks?: ReadonlyMap<string, string>;
   /** Complete files that are published together with the images. */
   readonly products?: readonly Finished[];
   /** Called with all images while they still have their temporary names. */
@@ -28,6 +31,34 @@ export interface OutputRequest extends Source {
 
 /** Writes and publishes every image of the plan's types. */
 export async function writeOutputs(request: OutputRequest, context: Context): Promise<void> {
+  const finished = await writeImages(request, context);
+  await request.complete?.(finished);
+  for (const [name, rawDisk] of request.otherDisks ?? []) {
+    finished.push(...(await writeImages(await aboutDisk(request, name, rawDisk), context)));
+  }
+  await inStep({ step: 'publish', detail: 'Moving the images into place' }, context, () =>
+    publishImages([...finished, ...(request.products ?? [])], request, context),
+  );
+}
+
+/** The same request for another disk: its images have its name behind the image's. */
+async function aboutDisk(
+  request: OutputRequest,
+  name: string,
+  rawDisk: string,
+): Promise<OutputRequest> {
+  const staging = path.join(request.staging, `disk-${name}`);
+  await mkdir(staging);
+  const types = formatsOf(request.image.types).filter(({ source }) => source === 'disk');
+  const image = {
+    ...request.image,
+    name: `${request.image.name}-${name}`,
+    types: types.map(({ type }) => type),
+  };
+  return { ...request, rawDisk, staging, image };
+}
+
+async function writeImages(request: OutputRequest, context: Context): Promise<Finished[]> {
   const images = formatsOf(request.image.types)
     .filter((format) => format.source === 'tree' || request.rawDisk !== undefined)
     .map((format) => imageToBe(format, request));
@@ -41,10 +72,7 @@ export async function writeOutputs(request: OutputRequest, context: Context): Pr
   for (const image of images) {
     finished.push({ ...image, checksums: await writeSums(image, work) });
   }
-  await request.complete?.(finished);
-  await inStep({ step: 'publish', detail: 'Moving the images into place' }, context, () =>
-    publishImages([...finished, ...(request.products ?? [])], request, context),
-  );
+  return finished;
 }
 
 interface Image {

@@ -6,6 +6,7 @@ import { describeDisk } from '../disk/describe.ts';
 import type { DiskPlan } from '../disk/layout.ts';
 import { measureTree } from '../disk/measure.ts';
 import type { TreeSize } from '../disk/room.ts';
+import { makeMountPoints } from '../disk/subtree.ts';
 import { writeDisk } from '../disk/write.ts';
 import type { Context } from '../events/event.ts';
 import { runTool } from '../sandbox/process.ts';
@@ -91,8 +92,10 @@ export interface DiskWork {
 export interface DiskFiles {
   /** By the names of disks in the configuration. */
   readonly byName: ReadonlyMap<string, string>;
-  /** The disk `image0`, or the only one. */
+  /** The disk `image0`, or the first one. */
   readonly main: string;
+  /** All but that one. */
+  readonly others: ReadonlyMap<string, string>;
 }
 
 /** Writes the disks from the tree. */
@@ -104,6 +107,9 @@ export async function writeDiskFiles(
   const byName = new Map(
     plan.images.map((image) => [image.name, path.join(work.directory, `${image.name}.raw`)]),
   );
+  // What is to be mounted where the tree has nothing is empty.
+  const mountPoints = plan.fileSystems.flatMap(({ mountPoint }) => mountPoint ?? []);
+  await makeMountPoints(stage.paths.targetRoot, mountPoints);
   await assertDiskFits(stage, plan, work);
   await writeDisk(
     plan,
@@ -120,5 +126,5 @@ export async function writeDiskFiles(
   if (main === undefined) {
     throw new Error('A disk plan without an image');
   }
-  return { byName, main };
+  return { byName, main, others: new Map([...byName].filter(([, file]) => file !== main)) };
 }

@@ -22,6 +22,10 @@ export interface ImageRequest {
 
 /** What the images follow from; undefined where not all of it is in the store. */
 export function imagesKey({ order, tree, disk, identity }: ImageRequest): string | undefined {
+  if ((disk?.images.length ?? 0) > 1) {
+    // They are kept by their formats, one of each.
+    return undefined;
+  }
   const chain = tree.layers?.chain;
   if (chain?.top === undefined || chain.broken !== undefined || chain.mounted) {
     return undefined;

@@ -23,6 +23,7 @@ import { containerImageOf, loadContainer, wantsContainer } from './container-sta
 import { attachBuildDisk } from './device-stage.ts';
 import { type DiskMode, diskModeOf } from './disk-mode.ts';
 import {
+  type DiskFiles,
   type DiskStage,
   measureDisk,
   openDiskStage,
@@ -109,7 +110,7 @@ async function finishOnDevice(
   await runPhases(onDisk, { stage: 'disk', disk: { ...variables, devices }, fstab: undefined });
   await run.tree.stop(context);
   await attached.settle(context);
-  await writeImages(run, image, attached.files.main);
+  await writeImages(run, image, attached.files);
 }
 
 /** Notes how far a build got that fails, for `--resume`. */
@@ -230,8 +231,8 @@ async function putImages(run: Run, image: Image): Promise<void> {
   }
   await tree.mount(context);
   await tree.close(context);
-  const rawDisk = await writeRawDisk(run, image);
-  await writeImages(run, key === undefined ? image : { ...image, key }, rawDisk);
+  const disks = await writeRawDisks(run, image);
+  await writeImages(run, key === undefined ? image : { ...image, key }, disks);
 }
 
 /** Where disks are written: a raw image is moved into place, others are made from memory. */
@@ -247,36 +248,31 @@ async function diskWork(
   return { directory, sourceDateEpoch: identity.sourceDate };
 }
 
-async function writeRawDisk(
+async function writeRawDisks(
   run: Run,
   { stage, disk, identity }: Image,
-): Promise<string | undefined> {
+): Promise<DiskFiles | undefined> {
   if (disk === undefined) {
     return undefined;
   }
   const { context } = run.engine;
   const work = { ...(await diskWork(run, identity)), context };
-  return await inStep(
-    { step: 'disk', detail: 'Writing the disk from the tree' },
-    context,
-    async () => {
-      const { main } = await writeDiskFiles(stage, disk, work);
-      return main;
-    },
+  return await inStep({ step: 'disk', detail: 'Writing the disk from the tree' }, context, () =>
+    writeDiskFiles(stage, disk, work),
   );
 }
 
 async function writeImages(
   run: Run,
   { disk, identity, key }: Image,
-  rawDisk: string | undefined,
+  disks: DiskFiles | undefined,
 ): Promise<void> {
   const { build } = run.order;
   const { plan } = build;
   const { context } = run.engine;
   const { staging } = run.order;
   await assertRoomForImages(
-    { order: run.order, tree: run.tree.paths.targetRoot, rawDisk },
+    { order: run.order, tree: run.tree.paths.targetRoot, rawDisk: disks?.main },
     context,
   );
   const tree = {
@@ -297,7 +293,7 @@ async function writeImages(
       staging,
       mode: 0o666 & ~run.order.umask,
       ...identity,
-      ...(rawDisk === undefined ? {} : { rawDisk }),
+      ...(disks === undefined ? {} : { rawDisk: disks.main, otherDisks: disks.others }),
       ...(wantsContainer(plan) ? { container: await containerImageOf(build, tree) } : {}),
       ...(key === undefined
         ? {}

@@ -107,3 +107,27 @@ test('DIB_DISK_MODE decides, and our own boot loader needs no device', { skip },
   assert.match((await build({})).stdout, /mode tree/);
   assert.match((await build({ DIB_DISK_MODE: 'device' })).stdout, /mode device/);
 });
+
+test('a logical volume is a device like a partition, without device-mapper', { skip }, async () => {
+  await using rig = await openRig();
+  await worker(rig);
+  const layout = `
+- local_loop: {name: image0, size: 80MiB}
+- partitioning: {base: image0, label: mbr, partitions: [{name: part, flags: [primary], size: 100%}]}
+- lvm:
+    name: lvm
+    pvs: [{name: pv, base: part}]
+    vgs: [{name: vg, base: pv}]
+    lvs: [{name: other, base: vg, size: 8MiB}, {name: root, base: vg, extents: 100%FREE}]
+- mkfs: {base: root, name: mkfs_root, mount: {mount_point: /}}
+`;
+  const env = { DIB_BLOCK_DEVICE_CONFIG: layout };
+  const args = ['-t', 'raw', '-n', 'tiny', 'works-on-disk'];
+  const { status, stdout, stderr } = await rig.run('disk-image-create', args, { env });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /root is (\/dev\/loop\d+) \1/);
+  // Behind the start of the partition, LVM's metadata and the other volume.
+  const image = `${path.join(rig.out, 'image.raw')}?offset=${(1 + 1 + 8) << 20}`;
+  const said = execFileSync('debugfs', ['-R', 'cat /etc/in-place', image], { stdio: 'pipe' });
+  assert.equal(String(said), 'written in place\n');
+});

@@ -96,6 +96,7 @@ const WRONG: readonly (readonly [string, number, number, RegExp])[] = [
   ['- local_loop', 1, 3, /not a map/],
   ['- local_loop: {name: a}\n  mkfs: {base: a}', 1, 3, /single key, found "local_loop", "mkfs"/],
   ['- loop: {name: a}', 1, 3, /"loop" is not a plugin/],
+  ['- local_loop: {name: a/b}', 1, 22, /"name" of local_loop takes letters/],
   ['- local_loop: {size: 1G}', 1, 3, /"name" is missing in local_loop/],
   ['- local_loop: {name: a, size: 1Gib}', 1, 31, /Key "size" .*"1Gib", expected a size/],
   ['- local_loop: {name: a, block_size: 513}', 1, 37, /"block_size"/],
