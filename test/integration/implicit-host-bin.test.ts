@@ -27,6 +27,9 @@ function run(argv: readonly string[], env: Readonly<Record<string, string>> = {}
   });
 }
 
+const PLACES = 'printf "%s|%s|%s" "${TMPDIR-}" "${VIRTUAL_ENV-}" "${PYTHONPATH-}"';
+const ELSEWHERE = { TMPDIR: '/nowhere', VIRTUAL_ENV: '/venv', PYTHONPATH: '/modules' };
+
 const SUDO_SAYS: readonly { words: string[]; says: string; env?: Record<string, string> }[] = [
   { words: ['printf', '%s|', 'a b', '', '*'], says: 'a b||*|' },
   { words: ['-E', '-n', 'sh', '-c', 'printf %s "$KEPT"'], says: 'x y', env: { KEPT: 'x y' } },
@@ -37,7 +40,13 @@ const SUDO_SAYS: readonly { words: string[]; says: string; env?: Record<string, 
   { words: ['-u', '#4321', 'id', '-u'], says: '4321\n' },
   { words: ['-u', 'root', '-g', 'daemon', 'id', '-gn'], says: 'daemon\n' },
   { words: ['-H', 'sh', '-c', 'printf %s "$HOME"'], says: '/root', env: { HOME: '/nowhere' } },
-  { words: ['sh', '-c', 'printf %s "$HOME"'], says: '/nowhere', env: { HOME: '/nowhere' } },
+  { words: ['sh', '-c', 'printf %s "$HOME"'], says: '/root', env: { HOME: '/nowhere' } },
+  { words: ['-E', 'sh', '-c', 'printf %s "$HOME"'], says: '/nowhere', env: { HOME: '/nowhere' } },
+  { words: ['sh', '-c', PLACES], says: '||', env: ELSEWHERE },
+  { words: ['-E', 'sh', '-c', PLACES], says: '/nowhere|/venv|', env: ELSEWHERE },
+  { words: ['--preserve-env', 'sh', '-c', PLACES], says: '/nowhere|/venv|', env: ELSEWHERE },
+  { words: ['--preserve-env=TMPDIR,A', 'sh', '-c', PLACES], says: '/nowhere||', env: ELSEWHERE },
+  { words: ['TMPDIR=/own', 'sh', '-c', PLACES], says: '/own||', env: ELSEWHERE },
   { words: ['-s', 'printf', '%s|', 'a b', '$HOME'], says: 'a b|$HOME|', env: { SHELL: '/bin/sh' } },
   { words: ['-i', 'pwd'], says: '/root\n' },
   { words: ['-D', '/usr', 'pwd'], says: '/usr\n' },
