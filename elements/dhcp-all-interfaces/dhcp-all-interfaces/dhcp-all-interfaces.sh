@@ -2,8 +2,10 @@
 # dhcp-all-interfaces.sh [--up] [INTERFACE]: configures an interface, or each one, to get its address by DHCP;
 # with --up it is brought up too. An interface that is configured already, has no link, or has no hardware
 # address of its own is left alone.
-# dib-lint: disable=dibdebugtrace
 
+if [ "${DIB_DEBUG_TRACE:-0}" -gt 0 ]; then
+    set -x
+fi
 set -eu
 set -o pipefail
 
