@@ -8,7 +8,7 @@
  *                    by its name the process of a build's engine is known; build-image.ts starts it
  *     *.cache        their compiled code; good for this version of Node, refused by others
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { Module } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,8 @@ import { build } from 'esbuild';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const directory = path.join(root, 'lib/program');
+/** Where it is made: commands that start meanwhile find the old files or the new ones. */
+const fresh = path.join(root, 'lib/.program');
 
 const COMMANDS = [...readdirSync(path.join(root, 'bin')).filter(isCommand), 'engine'];
 
@@ -51,8 +53,8 @@ const shared = {
   logLevel: 'warning',
 };
 
-rmSync(directory, { recursive: true, force: true });
-mkdirSync(directory);
+rmSync(fresh, { recursive: true, force: true });
+mkdirSync(fresh);
 await Promise.all([
   bundle('load', { entryPoints: [path.join(root, 'src/cli/load-program.ts')] }),
   ...COMMANDS.map((name) =>
@@ -62,17 +64,18 @@ await Promise.all([
     bundle(name, { stdin: { contents: `export * from '${name}';`, resolveDir: root } }),
   ),
 ]);
-writeFileSync(path.join(directory, 'start-engine.cjs'), "require('./load.cjs').run('engine');\n");
+writeFileSync(path.join(fresh, 'start-engine.cjs'), "require('./load.cjs').run('engine');\n");
 for (const name of [...COMMANDS, ...PACKAGES]) {
-  compile(path.join(directory, name));
+  compile(path.join(fresh, name));
 }
+putInPlace();
 
 function isCommand(name) {
   return !name.includes('.');
 }
 
 function bundle(name, what) {
-  return build({ ...shared, ...what, outfile: path.join(directory, `${name}.cjs`) });
+  return build({ ...shared, ...what, outfile: path.join(fresh, `${name}.cjs`) });
 }
 
 /**
@@ -85,4 +88,16 @@ function compile(stem) {
   const script = new Script(Module.wrap(source), { filename: `${stem}.cjs` });
   v8.setFlagsFromString('--lazy');
   writeFileSync(`${stem}.cache`, script.createCachedData());
+}
+
+function putInPlace() {
+  mkdirSync(directory, { recursive: true });
+  const names = readdirSync(fresh);
+  for (const name of names) {
+    renameSync(path.join(fresh, name), path.join(directory, name));
+  }
+  for (const name of readdirSync(directory).filter((each) => !names.includes(each))) {
+    rmSync(path.join(directory, name));
+  }
+  rmSync(fresh, { recursive: true });
 }

@@ -133,13 +133,16 @@ function build() {
   run([process.execPath, path.join(root, 'scripts/bundle.mjs')]);
 }
 
+/** Hidden files, and the commands, which scripts/bundle.mjs brings up to date. */
+const KEPT = /^\.|^program$/;
+
 /** Removes what was compiled from sources that are gone: tests must not pass thanks to those. */
 function removeOrphans(compiled, sources) {
   for (const entry of readdirSync(compiled, { withFileTypes: true })) {
     const file = path.join(compiled, entry.name);
     if (entry.isDirectory() && existsSync(path.join(sources, entry.name))) {
       removeOrphans(file, path.join(sources, entry.name));
-    } else if (!entry.name.startsWith('.') && !hasSource(entry, sources)) {
+    } else if (!KEPT.test(entry.name) && !hasSource(entry, sources)) {
       rmSync(file, { recursive: true });
     }
   }

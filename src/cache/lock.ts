@@ -9,9 +9,10 @@
  *
  * The lock of `X` is the directory `X.dib-lock`: hooks of others `flock` the file `X.lock`.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, type FSWatcher, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import os from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../events/event.ts';
 import { configError, Failed } from '../events/failure.ts';
@@ -39,7 +40,6 @@ const HEARTBEAT_MS = 1000;
 const STALE_MS = 10_000;
 /** Looking costs less than a millisecond, and who has just got the lock may need it for as little. */
 const LONGEST_PAUSE_MS = 150;
-const GLANCE_MS = 15;
 /** A wait that is shorter than this is no news, and saying it would load what says it. */
 const QUIET_MS = 2000;
 
@@ -141,18 +141,39 @@ async function waitFor(
   }
 }
 
-/** Waits, but no longer than the holder that we have seen is one: looking for its file costs nothing. */
+/**
+ * Waits, but no longer than the holder that we have seen is one. The kernel says when its file goes, so that
+ * waiting takes nothing from who fetches; what another machine removes is seen at the end of the pause.
+ */
 async function pauseWhileHeld(
   holderFile: string | undefined,
   pauseMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const until = performance.now() + pauseMs;
-  for (let leftMs = pauseMs; leftMs > 0; leftMs = until - performance.now()) {
-    await sleep(Math.min(leftMs, GLANCE_MS), undefined, { signal });
+  const gone = new AbortController();
+  const look = (): void => {
     if (holderFile !== undefined && !existsSync(holderFile)) {
-      return;
+      gone.abort();
     }
+  };
+  const watcher = holderFile === undefined ? undefined : watchQuietly(dirname(holderFile), look);
+  // It may have gone before we watched.
+  look();
+  try {
+    await sleep(pauseMs, undefined, { signal: AbortSignal.any([signal, gone.signal]) });
+  } catch {
+    signal.throwIfAborted();
+  } finally {
+    watcher?.close();
+  }
+}
+
+/** Undefined where the directory is gone, or the kernel watches enough already. */
+function watchQuietly(directory: string, onChange: () => void): FSWatcher | undefined {
+  try {
+    return watch(directory, onChange).on('error', () => {});
+  } catch {
+    return undefined;
   }
 }
 
