@@ -32,7 +32,7 @@ import { neededPrivilege } from '../sandbox/user-namespace.ts';
 import { makeNamedWorkDir, nameWorkDir } from '../sandbox/work-dir.ts';
 import { openBuildCache } from './build-cache.ts';
 import { type EnginePlaces, EngineProcess, mayStartEarly } from './engine-process.ts';
-import { ownEnvironment, toolEnvironment } from './host-facts.ts';
+import { mangledVariables, ownEnvironment, toolEnvironment } from './host-facts.ts';
 import { openReaders } from './readers.ts';
 
 export interface BuildImageRequest {
@@ -89,9 +89,17 @@ function somebodyIsThere(): boolean {
   return process.stdin.isTTY && process.stdout.isTTY && !inCi;
 }
 
+function sayMangled(emit: Emit): void {
+  for (const name of mangledVariables()) {
+    const text = `The variable ${name} is not UTF-8: hooks see other bytes in it`;
+    emit({ kind: 'message', level: 'warning', text });
+  }
+}
+
 /** @throws Failed */
 async function attempt(request: BuildImageRequest, readers: FanOut): Promise<void> {
   const { plan, skipBase } = request;
+  sayMangled(readers.emit);
   const privilege = neededPrivilege();
   const environment = toolEnvironment(toolPath(plan.environment.PATH));
   const host = { env: environment, privilege };

@@ -8,6 +8,7 @@ import { renderDuration } from '../events/duration.ts';
 import { configError } from '../events/failure.ts';
 import { quoteWord } from '../events/failure-text.ts';
 import type { ImageJob } from '../plan/image-file.ts';
+import { logNames } from '../plan/image-logs.ts';
 import { type Command, eachLine, start, statusOf } from '../sandbox/process.ts';
 import { ownEnvironment } from './host-facts.ts';
 import { packageRoot } from './package-paths.ts';
@@ -16,7 +17,7 @@ export interface BuildImagesOptions {
   readonly atOnce: number;
   /** No other image is started when one has failed. */
   readonly stopOnFailure: boolean;
-  /** Where `NAME.log` of each image goes. */
+  /** Where `NAME.log` of each image goes; see `plan/image-logs.ts`. */
   readonly logs?: string;
   readonly signal: AbortSignal;
 }
@@ -39,6 +40,7 @@ export async function buildImages(
   if (options.logs !== undefined) {
     await makeLogs(options.logs);
   }
+  const logs = logNames(jobs.map(({ name }) => name));
   const outcomes: Outcome[] = jobs.map(({ name }) => ({ name, status: undefined, durationMs: 0 }));
   let next = 0;
   let hasFailed = false;
@@ -48,7 +50,7 @@ export async function buildImages(
       if (job === undefined || options.signal.aborted || (hasFailed && options.stopOnFailure)) {
         return;
       }
-      const outcome = await buildOne(job, options);
+      const outcome = await buildOne(job, logs.get(job.name) ?? '', options);
       outcomes[index] = outcome;
       hasFailed ||= outcome.status !== 0;
     }
@@ -71,15 +73,23 @@ async function makeLogs(directory: string): Promise<void> {
   });
 }
 
-async function buildOne(job: ImageJob, options: BuildImagesOptions): Promise<Outcome> {
+async function buildOne(
+  job: ImageJob,
+  logName: string,
+  options: BuildImagesOptions,
+): Promise<Outcome> {
   printJob(job);
   const started = performance.now();
-  const status = await runJob(job, options);
+  const status = await runJob(job, logName, options);
   const durationMs = performance.now() - started;
   return { name: job.name, status, durationMs };
 }
 
-async function runJob(job: ImageJob, options: BuildImagesOptions): Promise<number> {
+async function runJob(
+  job: ImageJob,
+  logName: string,
+  options: BuildImagesOptions,
+): Promise<number> {
   const alone = options.atOnce === 1 && options.logs === undefined;
   const program = [process.execPath, path.join(packageRoot, 'bin', job.command)] as const;
   const command: Command = {
@@ -91,7 +101,7 @@ async function runJob(job: ImageJob, options: BuildImagesOptions): Promise<numbe
     graceMs: GRACE_MS,
   };
   const running = start(command, options.signal);
-  const log = options.logs === undefined ? undefined : openLog(job, options.logs);
+  const log = options.logs === undefined ? undefined : openLog(path.join(options.logs, logName));
   const prefix = options.atOnce === 1 ? '' : `${job.name} | `;
   const [exit] = await Promise.all([
     running.exit,
@@ -107,8 +117,7 @@ async function runJob(job: ImageJob, options: BuildImagesOptions): Promise<numbe
   return statusOf(exit);
 }
 
-function openLog(job: ImageJob, directory: string): Writable {
-  const file = path.join(directory, `${path.basename(job.name)}.log`);
+function openLog(file: string): Writable {
   const log = createWriteStream(file, { flags: 'a' });
   // Told when it is closed; until then the build matters more.
   log.on('error', () => {});

@@ -1,5 +1,6 @@
 /** What the plan of a build needs to know of the host and of our own installation. */
-import { existsSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import type { HostFacts } from '../plan/plan-build.ts';
 import { builtinElements, implicitElement, packageRoot, packageVersion } from './package-paths.ts';
@@ -39,6 +40,17 @@ export function ownEnvironment(): Readonly<Record<string, string>> {
       (entry): entry is [string, string] => entry[1] !== undefined,
     ),
   );
+}
+
+/** The variables that are not UTF-8: what hooks see of those is not what was set. */
+export function mangledVariables(): readonly string[] {
+  if (!Object.values(process.env).some((value) => value?.includes('\ufffd'))) {
+    return [];
+  }
+  const rows = readFileSync('/proc/self/environ').toString('latin1').split('\0');
+  return rows
+    .filter((row) => !isUtf8(Buffer.from(row, 'latin1')))
+    .map((row) => row.split('=', 1)[0] ?? '');
 }
 
 /** The environment of our own tools: a table, whatever the user exported. */

@@ -50,7 +50,10 @@ function copy(file: TreeFile, target: string): void {
       throw error;
     }
     throw configError(`Cannot copy '${file.source}' of the element '${file.element}': ${code}`, {
-      hint: 'Mend its permissions; do not change elements while a build starts',
+      hint:
+        code === 'ENOENT'
+          ? 'It was there a moment ago: do not change elements while a build starts'
+          : 'Mend its permissions',
     });
   }
 }

@@ -1,5 +1,5 @@
 /** What is in an element's directory, as far as it goes into the hook tree. */
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { configError } from '../events/failure.ts';
 
@@ -58,7 +58,10 @@ export async function listElement(element: {
       throw error;
     }
     throw configError(`Cannot read '${where}' of the element '${element.name}': ${code}`, {
-      hint: 'Mend its permissions, or take it away',
+      hint:
+        code === 'ENOENT'
+          ? 'It was there a moment ago: do not change elements while a build starts'
+          : 'Mend its permissions, or take it away',
     });
   }
   return {
@@ -71,12 +74,25 @@ export async function listElement(element: {
 function listTop(directory: string, found: Collected): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const source = path.join(directory, entry.name);
+    assertName(source);
     const kind = kindOfTarget(source, entry);
     if (kind === 'directory' && !NOT_HOOKS.includes(entry.name)) {
       listBelow(directory, entry.name, found);
     } else if (kind === 'file' && !entry.name.endsWith('.pyc')) {
       found.files.push({ path: entry.name, source, isLink: entry.isSymbolicLink() });
     }
+  }
+}
+
+/** What stands for bytes that are no UTF-8; as a character of its own it is rare, and may be there. */
+const REPLACEMENT = '\ufffd';
+
+/** @throws Failed `config` for a name that we cannot say, and so cannot copy. */
+function assertName(file: string): void {
+  if (file.includes(REPLACEMENT) && lstatSync(file, { throwIfNoEntry: false }) === undefined) {
+    throw configError(`Cannot use '${file}': its name is not UTF-8`, {
+      hint: `Rename it: ls -b '${path.dirname(file)}' shows its bytes`,
+    });
   }
 }
 
@@ -106,6 +122,7 @@ function listBelow(root: string, directory: string, found: Collected): void {
       continue;
     }
     const below = path.join(directory, entry.name);
+    assertName(path.join(root, below));
     if (entry.isDirectory()) {
       listBelow(root, below, found);
     } else {

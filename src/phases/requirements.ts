@@ -3,11 +3,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import { fileSystemType } from '../disk/file-systems.ts';
 import { configError, hostError } from '../events/failure.ts';
 import type { Compression } from '../plan/container-plan.ts';
 import { type FormatTool, formatsOf } from '../plan/formats.ts';
+import { type Entry, type Located, parseLocated } from '../plan/located-yaml.ts';
+import { Problems } from '../plan/problems.ts';
 import { findTool, type PackageFamily } from '../sandbox/host-tools.ts';
 import type { Privilege } from '../sandbox/namespace.ts';
 
@@ -163,33 +164,49 @@ export function engineRequirements(needs: Needs): readonly Requirement[] {
  * `{tool: NAME | [NAME, ...], why: TEXT, debian: PACKAGE, redhat: PACKAGE, suse: PACKAGE}`.
  */
 export function parseHostTools(text: string, file: string): readonly Requirement[] {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    throw configError(`Cannot read host tools: ${error.message.split('\n')[0]}`, {
-      at: { file, line, column: col },
-    });
-  }
-  const rows: unknown = document.toJS();
-  if (!Array.isArray(rows)) {
+  const problems = new Problems();
+  const top = parseLocated(text, file, problems);
+  problems.throwIfAny();
+  if (top?.kind !== 'list') {
     throw configError('Cannot read host tools: the file must hold a list', {
-      at: { file, line: 1 },
+      at: top?.at ?? { file, line: 1 },
     });
   }
-  return rows.map((row: Record<string, unknown>) => ({
-    tools: [row.tool].flat().map(String),
-    why: String(row.why ?? `to run the hooks of ${path.basename(path.dirname(file))}`),
-    packages: packagesOf(row),
-  }));
+  const rows = top.items.map((item) => readHostTool(item, { file, problems }));
+  problems.throwIfAny();
+  return rows;
 }
 
-function packagesOf(row: Record<string, unknown>): Requirement['packages'] {
+function readHostTool(
+  item: Located,
+  { file, problems }: { readonly file: string; readonly problems: Problems },
+): Requirement {
+  const entries = item.kind === 'map' ? item.entries : new Map<string, Entry>();
+  const tools = textsOf(entries.get('tool')?.value);
+  if (tools.length === 0) {
+    problems.add('Cannot read host tools: each must be a map that names its tool', item.at);
+  }
+  const [why = `to run the hooks of ${path.basename(path.dirname(file))}`] = textsOf(
+    entries.get('why')?.value,
+  );
+  return { tools, why, packages: packagesOf(entries) };
+}
+
+/** A text, or a list of texts. */
+function textsOf(value: Located | undefined): readonly string[] {
+  if (value?.kind === 'text') {
+    return [value.text];
+  }
+  return value?.kind === 'list' ? value.items.flatMap(textsOf) : [];
+}
+
+function packagesOf(entries: ReadonlyMap<string, Entry>): Requirement['packages'] {
   const families = ['debian', 'redhat', 'suse'] as const;
   return Object.fromEntries(
     families.flatMap((family) =>
-      row[family] === undefined ? [] : [[family, String(row[family])]],
+      textsOf(entries.get(family)?.value)
+        .slice(0, 1)
+        .map((name) => [family, name]),
     ),
   );
 }

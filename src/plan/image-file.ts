@@ -2,7 +2,8 @@
  * Image files, the input of `diskimage-builder`: lists of images, of which entries with one name are
  * one image. Source: dib-contract, 1.2.
  */
-import type { Place } from '../events/failure.ts';
+import path from 'node:path';
+import { configError, type Place } from '../events/failure.ts';
 import { closestNames } from './closest.ts';
 import {
   argumentsOf,
@@ -43,7 +44,9 @@ export function readImageFiles(files: readonly ImageFile[]): readonly ImageJob[]
   let name = DEFAULT_NAME;
   for (const { file, text } of files) {
     const problems = new Problems();
-    const entries = readEntries(parseLocated(text, file, problems), { file, problems });
+    const top = parseLocated(text, file, problems);
+    problems.throwIfAny();
+    const entries = readEntries(top, { file, problems });
     problems.throwIfAny();
     for (const entry of entries) {
       name = String(entry.get('imagename') ?? name);
@@ -55,7 +58,23 @@ export function readImageFiles(files: readonly ImageFile[]): readonly ImageJob[]
       }
     }
   }
+  assertOwnFiles([...images.keys()]);
   return [...images].map(([each, properties]) => jobOf(each, properties));
+}
+
+/** @throws Failed `config` for images of different names that are one file. */
+function assertOwnFiles(names: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const name of names) {
+    const file = path.posix.normalize(name);
+    const other = seen.get(file);
+    if (other !== undefined) {
+      throw configError(`Images '${other}' and '${name}' would be written to the same files`, {
+        hint: 'Give one of them another imagename; entries of one image have it letter by letter',
+      });
+    }
+    seen.set(file, name);
+  }
 }
 
 /** Lists grow, maps are brought up to date key by key, whatever else is replaced. */

@@ -15,6 +15,7 @@ import {
   type Node,
   parseDocument,
   type YAMLMap,
+  type YAMLParseError,
 } from 'yaml';
 import type { Place } from '../events/failure.ts';
 import type { Problems } from './problems.ts';
@@ -39,8 +40,9 @@ export function parseLocated(text: string, file: string, problems: Problems): Lo
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };
   };
-  for (const error of document.errors) {
-    problems.add(`Cannot parse YAML: ${error.message}`, place(error.pos[0]));
+  // Those that follow are mostly about what the first ones have left.
+  for (const error of document.errors.slice(0, MOST_ERRORS)) {
+    problems.add(`Cannot parse YAML: ${reasonOf(error)}`, place(error.pos[0]));
   }
   if (document.errors.length > 0) {
     return undefined;
@@ -48,6 +50,16 @@ export function parseLocated(text: string, file: string, problems: Problems): Lo
   const reader = { document, place, problems, values: 0 };
   const tree = locate(document.contents, reader);
   return reader.values > MAX_VALUES ? undefined : tree;
+}
+
+const MOST_ERRORS = 3;
+
+/** The parser's words, but for those that are about itself. */
+function reasonOf({ code, message }: YAMLParseError): string {
+  if (code === 'MULTIPLE_DOCS') {
+    return 'there is more than one document in it';
+  }
+  return message.includes('call stack') ? 'lists and maps are nested too deeply' : message;
 }
 
 /** Aliases of aliases make much of little. No file that a person writes has so many. */

@@ -118,6 +118,8 @@ const WRONG: readonly (readonly [string, number, number, RegExp])[] = [
   ['- local_loop: {name: a', 1, 23, /Cannot parse YAML/],
   ['- local_loop: &a {name: b, x: [*a]}', 1, 32, /contains itself/],
   ['- local_loop: *a', 1, 15, /has no anchor/],
+  ['- local_loop: {name: a}\n---\n- b', 2, 1, /more than one document/],
+  ['- {a: b, a: c}', 1, 10, /Map keys must be unique/],
 ];
 
 test('parseConfig() points at what is wrong', () => {

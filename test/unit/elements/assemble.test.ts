@@ -185,3 +185,34 @@ test('readHookTree() refuses what cannot be copied and names it', async () => {
   execFileSync('mkfifo', [path.join(odd.path, 'static/fifo')]);
   await assert.rejects(readHookTree([odd]), /static\/fifo': it is neither a file/);
 });
+
+test('an element that is gone when its files are to be read, or copied, is named', async () => {
+  const gone = { name: 'gone', path: path.join(root, 'never-there') };
+  await assert.rejects(readHookTree([gone]), (error: unknown) => {
+    assert.ok(error instanceof Failed && error.failure.kind === 'config');
+    assert.match(
+      error.failure.message,
+      /^Cannot read '.*never-there' of the element 'gone': ENOENT$/,
+    );
+    assert.match(error.failure.hint ?? '', /do not change elements while a build starts/);
+    return true;
+  });
+
+  const element = path.join(root, 'vanishing');
+  await mkdir(path.join(element, 'install.d'), { recursive: true });
+  await writeFile(path.join(element, 'install.d/10-x'), '');
+  const tree = await readHookTree([{ name: 'vanishing', path: element }]);
+  await rm(element, { recursive: true });
+  await assert.rejects(
+    assembleHooks(tree, path.join(root, 'hooks-of-vanishing')),
+    (error: unknown) => {
+      assert.ok(error instanceof Failed && error.failure.kind === 'config');
+      assert.match(
+        error.failure.message,
+        /^Cannot copy '.*vanishing\/install\.d\/10-x' of the element 'vanishing': ENOENT$/,
+      );
+      assert.match(error.failure.hint ?? '', /do not change elements while a build starts/);
+      return true;
+    },
+  );
+});

@@ -52,6 +52,14 @@ test('parseHostTools() reads rows, and places what it cannot read', () => {
       error.failure.at?.file === '/e/host-tools.yaml',
   );
   assert.throws(() => parseHostTools('a: b', '/e/host-tools.yaml'), /must hold a list/);
+  assert.throws(() => parseHostTools('', '/e/host-tools.yaml'), /must hold a list/);
+  assert.throws(
+    () => parseHostTools('- tool: a\n- why: b\n- c', '/e/host-tools.yaml'),
+    /must be a map that names its tool\n.*host-tools\.yaml:3:3: .*must be a map that names its tool/,
+  );
+  assert.deepEqual(parseHostTools('- {tool: a}', '/e/odd/host-tools.yaml'), [
+    { tools: ['a'], why: 'to run the hooks of odd', packages: {} },
+  ]);
 });
 
 test('missingRequirements() is met by any one of the tools', async () => {

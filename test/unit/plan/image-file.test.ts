@@ -133,6 +133,16 @@ const REFUSALS: readonly (readonly [string, RegExp])[] = [
   ['- environment: {"A B": c}', /'A B' in 'environment' is no name of a variable/],
   ['- imagename: [a]', /Property 'imagename' must be a text, not a list/],
   ['- elements: [vm', /Cannot parse YAML/],
+  ['- elements: [vm\n- a: 1', /^1\.yaml:\d: Cannot parse YAML/],
+  ['- a\n---\n- b', /^1\.yaml:2: Cannot parse YAML: there is more than one document in it$/],
+  ['[', /^1\.yaml:1: Cannot parse YAML/],
+  ['['.repeat(100_000), /^1\.yaml:1: Cannot parse YAML: lists and maps are nested too deeply/],
+  ['- {imagename: a}\n- imagename: ./a', /Images 'a' and '\.\/a' would be written to the same/],
+  ['- {imagename: x/../a}\n- {imagename: a}', /Images 'x\/\.\.\/a' and 'a' would be/],
+  ['- {imagename: a, imagename: b}', /Cannot parse YAML: Map keys must be unique/],
+  ['- &a {imagename: x, elements: [*a]}', /Alias "\*a" contains itself/],
+  ['- elements: *none', /Alias "\*none" has no anchor/],
+  ['- ? [a]\n  : b', /A key must be a plain word/],
   ['- a: 1\n- b: 2', /Unknown property 'a'\n {2}1\.yaml:2:3: Unknown property 'b'/],
 ];
 
