@@ -124,8 +124,11 @@ function imageCommand(name: ImageCommand, version: string): Command {
 
 function optionFor(command: ImageCommand, row: OptionRow): Option {
   const names = [row.short, row.long].filter((name) => name !== undefined).join(', ');
-  const help = command === 'ramdisk-image-create' ? (row.ramdiskHelp ?? row.help) : row.help;
-  const option = new Option(row.value === undefined ? names : `${names} <${row.value}>`, help);
+  const said = command === 'ramdisk-image-create' ? (row.ramdiskHelp ?? row.help) : row.help;
+  const option = new Option(
+    row.value === undefined ? names : `${names} <${row.value}>`,
+    said || row.help,
+  ).hideHelp(said === false);
   if (row.repeats && row.value === undefined) {
     return option.argParser<number>((_, count) => (count ?? 0) + 1);
   }

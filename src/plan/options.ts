@@ -16,8 +16,8 @@ export interface OptionRow {
   /** A flag or list that may be given several times. */
   readonly repeats?: boolean;
   readonly help: string;
-  /** Of `ramdisk-image-create`, where it is another. */
-  readonly ramdiskHelp?: string;
+  /** Of `ramdisk-image-create`, where it is another; false: not told, because it is about disks. */
+  readonly ramdiskHelp?: string | false;
 }
 
 export type OptionKey =
@@ -76,7 +76,12 @@ export const OPTIONS: readonly OptionRow[] = [
       .join(', ')}: what to write of the tree too (default: nothing)`,
   },
   { key: 'trace', short: '-x', repeats: true, help: 'trace what hooks run; twice for more' },
-  { key: 'uncompressed', short: '-u', help: 'do not compress the qcow2 (faster, larger)' },
+  {
+    key: 'uncompressed',
+    short: '-u',
+    help: 'do not compress the qcow2 (faster, larger)',
+    ramdiskHelp: false,
+  },
   { key: 'clearEnvironment', short: '-c', help: 'do not pass our environment to the hooks' },
   {
     key: 'logfile',
@@ -96,12 +101,14 @@ export const OPTIONS: readonly OptionRow[] = [
     long: '--image-size',
     value: 'GiB',
     help: 'size of the image (default: computed)',
+    ramdiskHelp: false,
   },
   {
     key: 'imageExtraSize',
     long: '--image-extra-size',
     value: 'MiB',
     help: 'room to add to the computed size, instead of two thirds of it',
+    ramdiskHelp: false,
   },
   {
     key: 'imageCache',
@@ -114,6 +121,7 @@ export const OPTIONS: readonly OptionRow[] = [
     long: '--max-online-resize',
     value: 'BLOCKS',
     help: 'blocks that the root file system can be grown to while mounted',
+    ramdiskHelp: false,
   },
   {
     key: 'minTmpfs',
@@ -126,12 +134,14 @@ export const OPTIONS: readonly OptionRow[] = [
     long: '--mkfs-journal-size',
     value: 'MiB',
     help: 'journal of the root file system (default: 64)',
+    ramdiskHelp: false,
   },
   {
     key: 'mkfsOptions',
     long: '--mkfs-options',
     value: 'OPTIONS',
     help: 'more options for mkfs of the root file system',
+    ramdiskHelp: false,
   },
   { key: 'noTmpfs', long: '--no-tmpfs', help: 'build on disk, not in memory' },
   { key: 'offline', long: '--offline', help: 'use what is cached without asking the network' },
@@ -140,12 +150,14 @@ export const OPTIONS: readonly OptionRow[] = [
     long: '--qemu-img-options',
     value: 'OPTIONS',
     help: 'comma list of key=value for qemu-img convert -o',
+    ramdiskHelp: false,
   },
   {
     key: 'rootLabel',
     long: '--root-label',
     value: 'LABEL',
     help: 'label of the root file system (default: cloudimg-rootfs; xfs: img-rootfs)',
+    ramdiskHelp: false,
   },
   {
     key: 'ramdiskElement',

@@ -326,9 +326,8 @@ function hookEnvironment(
     DIB_NO_TMPFS: plan.work.noTmpfs ? '1' : '0',
     DIB_OFFLINE: read.flag('offline') ? '1' : (read.variable('DIB_OFFLINE') ?? ''),
     SKIP_BASE: wantsBase(request.options) ? '0' : '1',
-    ...(plan.ramdisk === undefined
-      ? {}
-      : { IS_RAMDISK: '1', RAMDISK_ELEMENT: plan.ramdisk.elements.join(' ') }),
+    IS_RAMDISK: plan.ramdisk === undefined ? '0' : '1',
+    ...(plan.ramdisk === undefined ? {} : { RAMDISK_ELEMENT: plan.ramdisk.elements.join(' ') }),
     ...(plan.installType === undefined ? {} : { DIB_DEFAULT_INSTALLTYPE: plan.installType }),
   };
 }

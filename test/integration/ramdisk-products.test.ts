@@ -121,6 +121,7 @@ const WITHOUT_SETPRIV = [
 const REFUSED: readonly {
   readonly claim: string;
   readonly argv: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   readonly through?: readonly string[];
   readonly status: number;
   readonly says: RegExp;
@@ -162,6 +163,13 @@ const REFUSED: readonly {
     says: /Cannot hand '\/nowhere' over: it is no file/,
   },
   {
+    claim: 'a compression that the kernel does not know',
+    argv: ['-n', 'tiny'],
+    env: { DIB_RAMDISK_COMPRESSION: 'zip' },
+    status: 1,
+    says: /DIB_RAMDISK_COMPRESSION must be gzip, zstd or xz: 'zip'/,
+  },
+  {
     claim: 'a host without a tool that it needs',
     argv: BUILD.concat('tiny'),
     through: WITHOUT_SETPRIV,
@@ -170,7 +178,7 @@ const REFUSED: readonly {
   },
 ];
 
-for (const { claim, argv, through, status, says } of REFUSED) {
+for (const { claim, argv, env = {}, through, status, says } of REFUSED) {
   test(`ramdisk-image-create refuses ${claim}`, async () => {
     await using rig = await openRamdiskRig();
     await rig.element('nothing', { 'install.d/50-nothing': hook('true') });
@@ -180,7 +188,10 @@ for (const { claim, argv, through, status, says } of REFUSED) {
     await rig.element('hands-over-nothing', {
       'cleanup.d/70-nothing': hook('dib-product kernel /nowhere'),
     });
-    const result = await rig.run('ramdisk-image-create', argv, through ? { through } : {});
+    const result = await rig.run('ramdisk-image-create', argv, {
+      env,
+      ...(through === undefined ? {} : { through }),
+    });
     assert.equal(result.status, status, result.stdout + result.stderr);
     assert.match(result.stdout + result.stderr, says);
     assert.deepEqual(await rig.outputs(), []);

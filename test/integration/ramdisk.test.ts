@@ -231,3 +231,25 @@ for (const { claim, hook: name, files = {}, env = {}, says } of REFUSED) {
     assert.match(stderr, says);
   });
 }
+
+test('populate_modules() refuses a module that the kernel does not have', async () => {
+  await using target = await openTarget(
+    {
+      functions: await readFile(path.join(ROOT, 'hooks/lib/ramdisk-functions'), 'utf8'),
+      'root/lib/modules/6.1/modules.builtin': '',
+      'root/lib/modules/6.1/modules.order': '',
+    },
+    { modprobe: 'exit 1' },
+  );
+  const script = `#!/bin/bash
+    set -eu -o pipefail
+    source /functions
+    TMP_MOUNT_PATH=/tmp KERNEL_VERSION=6.1 MODULE_ROOT=/root MODULE_DIR=/root/lib/modules/6.1
+    populate_modules`;
+  const { status, stderr } = await target.run(script, [], { DIB_RAMDISK_MODULES: 'virtio_neet' });
+  assert.equal(status, 1);
+  assert.match(stderr, /the kernel 6\.1 has no module 'virtio_neet' \(DIB_RAMDISK_MODULES\)/);
+  assert.deepEqual(await target.calls(), [
+    'modprobe --dirname /root --set-version 6.1 --show-depends virtio_neet',
+  ]);
+});

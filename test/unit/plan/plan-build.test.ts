@@ -212,6 +212,8 @@ test('planBuild() for ramdisk-image-create makes no image unless the tree is ask
   assert.equal(none.repeat, 'ramdisk-image-create os');
   // No container either: it needs a kernel.
   assert.equal(none.environment.DIB_CONTAINER_BUILD, '0');
+  assert.equal(none.environment.IS_RAMDISK, '1');
+  assert.equal(plan({}, { IS_RAMDISK: '1' }).environment.IS_RAMDISK, '0');
   const some = ramdiskPlan({ types: 'qcow2,oci,raw' });
   assert.deepEqual(some.image.types, ['oci']);
   assert.deepEqual(some.ramdisk?.unmadeTypes, ['qcow2', 'raw']);
