@@ -37,7 +37,7 @@ Examples:
       image.kernel and image.initramfs, to be started over the network for example
   ramdisk-image-create -o deploy --checksum debian-minimal my-element
       with the scripts that my-element has in init.d, and checksums
-  DIB_RAMDISK_MODULES='virtio_net ext4' ramdisk-image-create debian-minimal my-element
+  DIB_RAMDISK_MODULES='virtio_pci virtio_net' ramdisk-image-create debian-minimal my-element
       small: with these modules of the kernel, and what they need, instead of all
   ramdisk-image-create --ramdisk-element dracut-ramdisk debian-minimal my-element
       made by dracut
