@@ -163,6 +163,15 @@ for (const { claim, changes, says } of PLACES) {
   });
 }
 
+test('initramfs-tools is not told of a /boot of its own: it would take that for a script', (context) => {
+  const root = makeRoot(context);
+  mkdirSync(path.join(root, 'etc/initramfs-tools'));
+  writeFileSync(path.join(root, 'etc/initramfs-tools/initramfs.conf'), '');
+  const outcome = runHook(root, SEPARATE_BOOT);
+  assertDone(outcome);
+  assert.doesNotMatch(kernelLine(outcome), /boot=/);
+});
+
 const REFUSED: readonly { changes: Readonly<Record<string, string | undefined>>; says: RegExp }[] =
   [
     { changes: { DIB_EXTLINUX: '1' }, says: /DIB_EXTLINUX/ },

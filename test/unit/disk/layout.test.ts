@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { DiskPlan } from '../../../src/disk/layout.ts';
 import { EFI, failureFrom, GPT, MBR, planOf, SEPARATE, WHOLE } from './configs.ts';
@@ -177,4 +178,16 @@ test('planDisk() says which image size would do', () => {
   const failure = failureFrom(() => planOf(EFI, 500));
   assert.match(failure.hint ?? '', /--image-size 1 /);
   planOf(EFI, 1024);
+});
+
+test('the layout that docs/elements.md shows is one', () => {
+  const page = new URL('../../../docs/elements.md', import.meta.url);
+  const shown = /\n\n((?: {4}.*\n)*? {4}- local_loop: [\s\S]*?\n)\n\S/.exec(
+    readFileSync(page, 'utf8'),
+  );
+  const text = (shown?.[1] ?? '').replaceAll(/^ {4}/gm, '');
+  const found = planOf(text, 8192).fileSystems.map(
+    ({ type, mountPoint }) => `${mountPoint} ${type}`,
+  );
+  assert.deepEqual(found.sort(), ['/ ext4', '/boot ext4', '/var ext4', 'undefined swap']);
 });
