@@ -56,6 +56,7 @@ test('start --dry-run shows the commands, and says what would keep them from wor
 const REFUSED: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['a time zone', ['start', '--time-zone', 'Mars/X', '--dry-run'], /time zone 'Mars\/X'/],
   ['a time zone', ['status', '--time-zone', 'Mars/X'], /time zone 'Mars\/X'/],
+  ['a number of lines', ['logs', '--tail', 'all'], /'--tail' needs a number of lines: 'all'/],
   ['a file that is not there', ['start', '--config', '/no/c.yaml'], /'\/no\/c\.yaml': ENOENT/],
 ];
 for (const [what, args, message] of REFUSED) {

@@ -1,6 +1,6 @@
 /** `migration-update logs`. */
 import { Command } from 'commander';
-import { configError } from '../../events/failure.ts';
+import { configError, usageError } from '../../events/failure.ts';
 import { logsCommand } from '../../migration/container/commands.ts';
 import { findContainer } from '../../migration/container/runtime.ts';
 import { start, statusOf } from '../../sandbox/process.ts';
@@ -16,7 +16,7 @@ import {
 
 interface Options extends HostOptions {
   readonly follow?: true;
-  readonly tail: string;
+  readonly tail?: string;
 }
 
 /** The status is the runtime's. */
@@ -24,7 +24,7 @@ export async function logsVerb(argv: readonly string[]): Promise<number> {
   const command = withHostOptions(new Command('migration-update logs'))
     .description('Shows what the service in the container has said.')
     .option('-f, --follow', 'and what it goes on to say')
-    .option('--tail <lines>', 'the last so many lines', 'all')
+    .option('--tail <lines>', 'the last so many lines (all)')
     .helpOption('-h, --help', 'print this help')
     .addHelpText(
       'after',
@@ -34,9 +34,14 @@ export async function logsVerb(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const options = command.opts<Options>();
+  const { tail } = options;
+  if (tail !== undefined && !/^\d{1,9}$/.test(tail)) {
+    throw usageError(`Option '--tail' needs a number of lines: '${tail}'`);
+  }
   const runtime = await runtimeOf(options);
   const follow = options.follow === true;
-  const shown = logsCommand(runtime, options.name, { follow, tail: options.tail });
+  const limit = tail === undefined ? {} : { tail };
+  const shown = logsCommand(runtime, options.name, { follow, ...limit });
   return await withStopSignal(async (signal) => {
     if ((await findContainer(runtime, options.name, hostContext(signal))) === undefined) {
       throw configError(`There is no container '${options.name}'`, {

@@ -85,12 +85,15 @@ export function removeCommand(runtime: RuntimeName, container: string): Argv {
 
 export interface LogsOptions {
   readonly follow: boolean;
-  readonly tail: string;
+  /** The last so many lines; all when absent. */
+  readonly tail?: string;
 }
 
 export function logsCommand(runtime: RuntimeName, container: string, options: LogsOptions): Argv {
   const follow = options.follow ? ['--follow'] : [];
-  return [runtime, 'logs', ...follow, '--tail', options.tail, container];
+  // docker calls all of them `all`, which podman takes for no number.
+  const tail = options.tail === undefined ? [] : ['--tail', options.tail];
+  return [runtime, 'logs', ...follow, ...tail, container];
 }
 
 export function imageCommand(runtime: RuntimeName, image: string): Argv {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   describeStart,
   findListed,
+  logsCommand,
   RUNTIMES,
   renderCommand,
   type StartSpec,
@@ -51,6 +52,12 @@ test('describeStart() has the values of variables, but no secret', () => {
   assert.match(text, /^docker rm --force openeuler-package-update$/m);
   assert.match(text, /^SCHED_HOST=172\.17\.0\.1 my_token=\*\*\* docker run /m);
   assert.doesNotMatch(text, /c0ffee/);
+});
+
+test('logsCommand() shows all lines without a word for that, of which podman and docker have different ones', () => {
+  assert.deepEqual(logsCommand('podman', 'c', { follow: false }), ['podman', 'logs', 'c']);
+  const some = logsCommand('docker', 'c', { follow: true, tail: '3' });
+  assert.deepEqual(some, ['docker', 'logs', '--follow', '--tail', '3', 'c']);
 });
 
 test('renderCommand() quotes for a shell', () => {
