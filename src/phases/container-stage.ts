@@ -10,6 +10,7 @@ import { platformOf } from '../plan/container-platform.ts';
 import { renderReference } from '../plan/container-reference.ts';
 import { type ContainerSettings, mergeSettings } from '../plan/container-settings.ts';
 import { fileName, formatsOf } from '../plan/formats.ts';
+import { unknownUser } from './container-user.ts';
 import type { PreparedBuild } from './prepare.ts';
 
 /** Whether a format asks for the image of a container. */
@@ -34,16 +35,22 @@ export interface ContainerTree {
 /** What whoever starts a container brings along; in lower layers it would be the builder's. */
 const RUNTIMES_OWN = ['./dev/*', './etc/resolv.conf', './etc/resolv.conf.ORIG'];
 
-/** The image of the finished tree. Our fstab is the disk's. */
+/** The image of the finished tree. Our fstab is the disk's. Warns of a user whom the tree does not know. */
 export async function containerImageOf(
   build: PreparedBuild,
   tree: ContainerTree,
+  context: Context,
 ): Promise<ContainerImage> {
   const { plan } = build;
   const { name, compression } = plan.container;
+  const settings = containerSettings(build);
+  const unknown = await unknownUser(tree.directory, settings.user ?? '');
+  if (unknown !== undefined) {
+    warn(`${unknown}: a container of it will not start`, context);
+  }
   return {
     name,
-    settings: containerSettings(build),
+    settings,
     platform: platformOf(plan.arch),
     ...(compression === undefined ? {} : { compression }),
     epoch: tree.epoch,
@@ -78,7 +85,11 @@ async function layersOf(plan: BuildPlan, tree: ContainerTree): Promise<readonly 
 /** `--docker-target`: gives the published archive to a Docker that runs. */
 export async function loadContainer({ plan }: PreparedBuild, context: Context): Promise<void> {
   const [format] = formatsOf(plan.image.types).filter(({ type }) => type === 'docker');
-  if (format === undefined || !plan.container.load) {
+  if (!plan.container.load) {
+    return;
+  }
+  if (format === undefined) {
+    warn('Nothing is loaded into Docker (--docker-target): that takes -t docker', context);
     return;
   }
   const name = renderReference(plan.container.name);
@@ -87,4 +98,8 @@ export async function loadContainer({ plan }: PreparedBuild, context: Context): 
   await inStep({ step: 'docker load', detail }, context, () =>
     loadIntoDocker({ shown, name, cwd: plan.image.cwd, environment: plan.environment }, context),
   );
+}
+
+function warn(text: string, context: Context): void {
+  context.emit({ kind: 'message', level: 'warning', text });
 }

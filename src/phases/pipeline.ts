@@ -294,7 +294,7 @@ async function writeImages(
       mode: 0o666 & ~run.order.umask,
       ...identity,
       ...(disks === undefined ? {} : { rawDisk: disks.main, otherDisks: disks.others }),
-      ...(wantsContainer(plan) ? { container: await containerImageOf(build, tree) } : {}),
+      ...(wantsContainer(plan) ? { container: await containerImageOf(build, tree, context) } : {}),
       ...(key === undefined
         ? {}
         : {

@@ -280,6 +280,18 @@ function inContainer(image: string, script: string): string {
 const NO_MACHINE =
   'ls -A /boot /lib/modules 2>/dev/null | grep -E "vmlinu|initr|grub|^[0-9]" || true';
 
+test('a user whom the image lacks, and a target without an archive to load, are warned of', async () => {
+  await rig.element('nobodys', { 'container.d/10-nobodys.yaml': 'user: bob:staff\n' });
+  const result = await build(
+    ['-t', 'oci', '-o', 'nobodys', '--docker-target', 'a:b', 'tiny', 'nobodys'],
+    { DOCKER_HOST: docker.host },
+  );
+  assert.equal(result.status, 0, result.stderr);
+  const said = result.stdout + result.stderr;
+  assert.match(said, /Warning: The user 'bob' is not in the image's \/etc\/passwd: a container/);
+  assert.match(said, /Warning: Nothing is loaded into Docker .*-t docker/);
+});
+
 test('openEuler without vm is a container: no kernel, no boot loader, no idle timeout', async () => {
   await using mirror = await openMirror();
   assertDone(
