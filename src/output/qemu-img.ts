@@ -1,6 +1,7 @@
 /** The formats that qemu-img makes of the raw disk. */
 import { runTool } from '../sandbox/process.ts';
-import { type ConvertTo, convertArgv } from './commands.ts';
+import { type ConvertTo, comesUnordered, convertArgv } from './commands.ts';
+import { orderQcow2 } from './order-qcow2.ts';
 import { type Patch, patchImage } from './patch-image.ts';
 import type { Writer } from './writer.ts';
 
@@ -22,6 +23,9 @@ export function convertDisk(driver: Driver): (Writer & { kind: 'file' })['write'
     });
     const files = { raw: source.rawDisk, to: file };
     await runTool(convertArgv(driver, files, source.image), context);
+    if (comesUnordered(driver, source.image)) {
+      await orderQcow2(file, context);
+    }
     if (driver.patch !== undefined) {
       await patchImage(file, driver.patch, source);
     }

@@ -38,7 +38,7 @@ function convert(name: string, over: Partial<ImagePlan> = {}): string {
 
 test('convertArgv() compresses qcow2 with zstd unless told otherwise', () => {
   const common = '-m 16 -f raw -O';
-  assert.equal(convert('qcow2'), `-c ${common} qcow2 -o compression_type=zstd`);
+  assert.equal(convert('qcow2'), `-c -W ${common} qcow2 -o compression_type=zstd`);
   assert.equal(convert('qcow2', { compress: false }), `${common} qcow2`);
   assert.equal(convert('vmdk'), `${common} vmdk`);
   assert.equal(
