@@ -35,7 +35,7 @@ import type { BuildPaths, DiskVariables } from './environment.ts';
 import { type ImageIdentity, openSourceDate } from './image-identity.ts';
 import { imagesKey, keepFinished, publishKept } from './kept-images.ts';
 import { graphOf, planTree, whichBuild } from './prepare.ts';
-import { collectProducts } from './products.ts';
+import { collectProducts, noteStart } from './products.ts';
 import type { EngineOrder } from './protocol.ts';
 import { runPhase } from './run-phase.ts';
 import { FSTAB_INPUT, settle } from './settle.ts';
@@ -52,6 +52,7 @@ export async function runBuild(order: EngineOrder, engine: Engine): Promise<void
   const { build } = order;
   const { context } = engine;
   const paths = await openPaths(order, context);
+  await noteStart(order);
   const hooks = await planTree(build.plan, build.elements);
   // What could be warned of was warned of before we were started.
   const graph = graphOf(build, () => {});

@@ -1,5 +1,5 @@
 /** Files that hooks have handed over with `dib-product`: on their way to lie beside the image. */
-import { access, copyFile, readdir } from 'node:fs/promises';
+import { copyFile, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { configError } from '../events/failure.ts';
@@ -10,6 +10,17 @@ import type { BuildPlan } from '../plan/build-plan.ts';
 import { fileName, formatsOf } from '../plan/formats.ts';
 import { PRODUCTS_FOLDER, productFormat, RAMDISK_PRODUCTS } from '../plan/products.ts';
 import type { EngineOrder } from './protocol.ts';
+
+/** Notes when the build began, by the clock of the file system that RAM disks are written to. */
+export async function noteStart(order: EngineOrder): Promise<void> {
+  if (order.build.plan.ramdisk !== undefined) {
+    await writeFile(startOf(order), '');
+  }
+}
+
+function startOf({ staging }: EngineOrder): string {
+  return path.join(staging, 'started');
+}
 
 /**
  * All of them, complete and with their checksums, under temporary names beside their final place.
@@ -23,7 +34,7 @@ export async function collectProducts(
   const { plan } = order.build;
   const folder = path.join(hooksDir, PRODUCTS_FOLDER);
   const suffixes = (await readdir(folder).catch(() => [])).sort();
-  await assertRamdiskMade(plan, suffixes);
+  await assertRamdiskMade(order, suffixes);
   assertOwnNames(plan, suffixes);
   if (suffixes.length === 0) {
     return [];
@@ -44,26 +55,26 @@ export async function collectProducts(
   });
 }
 
-/** Elements of others copy theirs to where they belong by themselves (compat): those are there by now. */
-async function assertRamdiskMade(plan: BuildPlan, suffixes: readonly string[]): Promise<void> {
-  if (plan.ramdisk === undefined) {
+/** Elements of others copy theirs to where they belong by themselves (compat): those are newer than the build. */
+async function assertRamdiskMade(order: EngineOrder, suffixes: readonly string[]): Promise<void> {
+  const { image, ramdisk } = order.build.plan;
+  if (ramdisk === undefined) {
     return;
   }
+  const started = await changedAt(startOf(order));
   for (const product of RAMDISK_PRODUCTS.filter((each) => !suffixes.includes(each))) {
-    const file = path.resolve(plan.image.cwd, `${plan.image.name}.${product}`);
-    const isThere = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) {
-      throw configError(
-        `No hook has made the ${product} of the RAM disk: '${plan.image.name}.${product}'`,
-        {
-          hint: `Of ${plan.ramdisk.elements.join(', ')} and the others, one has to depend on 'ramdisk-base', or call 'dib-product ${product} FILE' in cleanup.d`,
-        },
-      );
+    const shown = `${image.name}.${product}`;
+    if ((await changedAt(path.resolve(image.cwd, shown))) < started) {
+      throw configError(`No hook has made the ${product} of the RAM disk: '${shown}'`, {
+        hint: `Of ${ramdisk.elements.join(', ')} and the others, one has to depend on 'ramdisk-base', or call 'dib-product ${product} FILE' in cleanup.d`,
+      });
     }
   }
+}
+
+/** 0 where there is no such file. */
+async function changedAt(file: string): Promise<number> {
+  return (await stat(file).catch(() => undefined))?.ctimeMs ?? 0;
 }
 
 function assertOwnNames(plan: BuildPlan, suffixes: readonly string[]): void {

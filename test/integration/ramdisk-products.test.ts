@@ -94,9 +94,17 @@ test('hooks of others may write beside the image themselves, as upstream’s do'
   await rig.element('theirs', {
     'cleanup.d/99-theirs': hook('echo one >$IMAGE_NAME.initramfs; echo two >$IMAGE_NAME.kernel'),
   });
-  const built = await rig.run('ramdisk-image-create', ['-n', '--ramdisk', 'theirs', 'tiny']);
-  assert.equal(built.status, 0, built.stdout + built.stderr);
-  assert.deepEqual(await rig.outputs(), ['image.initramfs', 'image.kernel']);
+  const argv = ['-n', '--ramdisk', 'theirs', 'tiny'];
+  // And from the layers.
+  for (const _ of ['first', 'again']) {
+    const built = await rig.run('ramdisk-image-create', argv);
+    assert.equal(built.status, 0, built.stdout + built.stderr);
+    assert.deepEqual(await rig.outputs(), ['image.initramfs', 'image.kernel']);
+  }
+  await rig.element('nothing', { 'cleanup.d/99-nothing': hook('true') });
+  const stale = await rig.run('ramdisk-image-create', ['-n', '--ramdisk', 'nothing', 'tiny']);
+  assert.equal(stale.status, 2, 'those that are there are of another build');
+  assert.match(stale.stderr, /No hook has made the initramfs of the RAM disk/);
 });
 
 test('an image file with `ramdisk: true` is built by ramdisk-image-create', async () => {
