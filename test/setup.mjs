@@ -30,6 +30,7 @@ export const TOOLS = [
   { tool: 'getcap', package: 'libcap2-bin' },
   { tool: 'getfattr', package: 'attr' },
   { tool: 'losetup', package: 'mount' },
+  { tool: 'lvs', package: 'lvm2' },
   { tool: 'mcopy', package: 'mtools' },
   { tool: 'mke2fs', package: 'e2fsprogs' },
   { tool: 'mkfs.btrfs', package: 'btrfs-progs' },
