@@ -52,7 +52,7 @@ interface Draft {
  * copy the tree holds. Source: the elements package-installs, pkg-map, svc-map; block-device YAML.
  */
 const READ_PER_ELEMENT =
-  /^(?:element-(?:deps|provides|type)|README(?:\..*)?|package-installs\.(?:yaml|json)|pkg-map|svc-map|block-device-.*\.yaml|\..*)$/;
+  /^(?:element-(?:deps|provides|type)|README(?:\..*)?|package-installs\.(?:yaml|json)|pkg-map|svc-map|host-tools\.yaml|block-device-.*\.yaml|\..*)$/;
 
 /**
  * The tree for elements in their order.

@@ -69,6 +69,7 @@ test('planHookTree() does not warn of files that are read from each element', ()
     'README.rst',
     'package-installs.yaml',
     'pkg-map',
+    'host-tools.yaml',
     'svc-map',
     '.gitignore',
   ];
