@@ -160,7 +160,7 @@ function tryGroups(
   if (last !== 0 && last < lastOwn + (isOnly ? 0 : LEAST_LAST_GROUP_BLOCKS)) {
     return isOnly ? 'too-small' : 'without-last';
   }
-  const copies = Array.from({ length: count }, (_, group) => group).filter(hasSuperblock).length;
+  const copies = superblocks(count);
   return {
     blocks,
     inodes: inodesPerGroup * count,
@@ -188,6 +188,17 @@ function descriptorBlocks(
   const usual = Math.ceil(Math.ceil((most - firstBlock) / perGroup) / each) - now;
   const asked = resizeTo === undefined ? 0 : Math.ceil(Math.ceil(resizeTo / perGroup) / each) - now;
   return now + Math.min(asked > 0 ? asked : usual, blockBytes / 4);
+}
+
+/** How many of the first groups have one. */
+function superblocks(groups: number): number {
+  let count = Math.min(groups, 2);
+  for (const base of [3, 5, 7]) {
+    for (let group = base; group < groups; group *= base) {
+      count += 1;
+    }
+  }
+  return count;
 }
 
 /** `sparse_super`: groups 0, 1 and the powers of 3, 5 and 7. */

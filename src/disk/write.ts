@@ -4,7 +4,7 @@
 import { lstat, open, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { Failed, type Failure } from '../events/failure.ts';
+import { Failed, type Failure, hostError } from '../events/failure.ts';
 import { runTool } from '../sandbox/process.ts';
 import { Scope } from '../sandbox/scope.ts';
 import {
@@ -24,6 +24,7 @@ import { lvmWrites } from './lvm-metadata.ts';
 import { MKE2FS_CONFIG } from './mke2fs-config.ts';
 import { tableWrites } from './partition-table.ts';
 import { inPieces } from './pieces.ts';
+import { GIB } from './sizes.ts';
 import { stampExt } from './stamp-ext.ts';
 import { makeMountPoints, openSubtree } from './subtree.ts';
 
@@ -122,11 +123,20 @@ function reproducible(epoch: number | undefined): Record<string, string> {
 }
 
 /** An image of nothing but its partition table and the descriptions of volume groups. */
+function tooLarge({ name, sizeBytes }: ImageLayout, file: string): Failed {
+  return hostError(
+    `The file system of '${path.dirname(file)}' takes no file of ${Math.ceil(sizeBytes / GIB)} GiB, the size of disk "${name}"`,
+    'Ask for a smaller disk, or use another file system: -o for raw images, TMPDIR for others',
+  );
+}
+
 async function writeFrame(image: ImageLayout, plan: DiskPlan, target: DiskTarget): Promise<void> {
   const file = fileOf(image.name, target);
   const handle = await open(file, 'wx');
   try {
     await handle.truncate(image.sizeBytes);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'EFBIG' ? tooLarge(image, file) : error;
   } finally {
     await handle.close();
   }

@@ -21,7 +21,7 @@ import { variablesThatCount } from './identifiers.ts';
 import type { ImageCommand, OptionValues } from './options.ts';
 import { pythonFor } from './python.ts';
 import { repeatCommand } from './repeat-command.ts';
-import { SettingReader } from './setting-reader.ts';
+import { GIBIBYTES, SECTOR_BYTES, SettingReader, WHOLE } from './setting-reader.ts';
 import { parseSourceDate } from './source-date.ts';
 
 /** What the host and the installation say. */
@@ -183,16 +183,16 @@ function checksums(value: string): readonly ChecksumName[] {
 
 function planDisk(read: SettingReader): DiskRequest {
   const config = read.variable('DIB_BLOCK_DEVICE_CONFIG');
-  const imageSize = read.number('imageSize', 'DIB_IMAGE_SIZE');
+  const imageSize = read.number('imageSize', 'DIB_IMAGE_SIZE', GIBIBYTES);
   const extraSize = read.number('imageExtraSize', 'DIB_IMAGE_EXTRA_SIZE');
-  const blockSize = read.number(undefined, 'DIB_BLOCK_SIZE');
-  const maxOnlineResize = read.number('maxOnlineResize', 'MAX_ONLINE_RESIZE');
+  const blockSize = read.number(undefined, 'DIB_BLOCK_SIZE', SECTOR_BYTES);
+  const maxOnlineResize = read.number('maxOnlineResize', 'MAX_ONLINE_RESIZE', WHOLE);
   const rootLabel = read.text('rootLabel', 'ROOT_LABEL');
   return {
     ...(config === undefined ? {} : { config }),
     ...(imageSize === undefined ? {} : { imageSize }),
     ...(extraSize === undefined ? {} : { extraSize }),
-    journalSize: read.number('mkfsJournalSize', 'DIB_JOURNAL_SIZE') ?? 64,
+    journalSize: read.number('mkfsJournalSize', 'DIB_JOURNAL_SIZE', WHOLE) ?? 64,
     ...(blockSize === undefined ? {} : { blockSize }),
     ...(maxOnlineResize === undefined ? {} : { maxOnlineResize }),
     mkfsOptions: read.text('mkfsOptions', 'MKFS_OPTS') ?? '',

@@ -1,6 +1,38 @@
 /** The settings of a command line and of the environment, as they are asked for; what is wrong with them. Pure. */
 import { usageError } from '../events/failure.ts';
-import type { ImageCommand, OptionValues } from './options.ts';
+import { type ImageCommand, OPTIONS, type OptionValues } from './options.ts';
+
+/** What a number has to be. */
+export interface NumberRule {
+  /** "must be ..." */
+  readonly expected: string;
+  readonly fits: (value: number) => boolean;
+}
+
+const NOT_NEGATIVE: NumberRule = {
+  expected: 'a number, zero or above',
+  fits: (value) => Number.isFinite(value) && value >= 0,
+};
+
+export const WHOLE: NumberRule = {
+  expected: 'a whole number above 0',
+  fits: (value) => Number.isSafeInteger(value) && value > 0,
+};
+
+/** No file is larger, and no file system of ours. */
+const MOST_GIB = 2 ** 20;
+
+export const GIBIBYTES: NumberRule = {
+  expected: `a number of GiB above 0 and below ${MOST_GIB}`,
+  fits: (value) => value > 0 && value < MOST_GIB,
+};
+
+const SECTORS = [512, 1024, 2048, 4096];
+
+export const SECTOR_BYTES: NumberRule = {
+  expected: '512, 1024, 2048 or 4096',
+  fits: (value) => SECTORS.includes(value),
+};
 
 /** Reads options before variables and remembers what is wrong with them. */
 export class SettingReader {
@@ -47,16 +79,22 @@ export class SettingReader {
     return variable === undefined ? undefined : this.variable(variable);
   }
 
-  /** A number, zero or above; both spellings are named when it is none. */
-  number(key: keyof OptionValues | undefined, variable: string): number | undefined {
+  /** A number; the option is named when it was given, and the variable always. */
+  number(
+    key: keyof OptionValues | undefined,
+    variable: string,
+    rule: NumberRule = NOT_NEGATIVE,
+  ): number | undefined {
     const given = key === undefined ? undefined : this.#options[key];
     const text = typeof given === 'string' ? given : this.variable(variable);
     if (text === undefined) {
       return undefined;
     }
     const value = Number(text);
-    if (!Number.isFinite(value) || value < 0) {
-      this.problem(`${variable} must be a number, zero or above: '${text}'`);
+    if (!rule.fits(value)) {
+      const option = OPTIONS.find((row) => row.key === key)?.long;
+      const what = typeof given === 'string' ? `${option} (${variable})` : variable;
+      this.problem(`${what} must be ${rule.expected}: '${text}'`);
       return undefined;
     }
     return value;

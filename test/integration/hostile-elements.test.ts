@@ -121,6 +121,71 @@ test('hooks remove themselves and their element while it is built, and the build
   assert.match(again.stderr, /Cannot find the element 'leaving'/);
 });
 
+test('an operating system that puts nothing into the target', async () => {
+  await using rig = await openRig();
+  await rig.element('hollow', {
+    'element-provides': 'operating-system\n',
+    'root.d/10-hollow': hook('mkdir "$TARGET_ROOT/tmp" "$TARGET_ROOT/lost+found"'),
+  });
+  const { status, stderr } = await rig.run('disk-image-create', ['-n', '-t', 'tar', 'hollow']);
+  assert.equal(status, 2, stderr);
+  assert.match(
+    stderr,
+    /^ERROR: Failed to deploy the root element: the root\.d hooks left the target empty$/m,
+  );
+  assert.deepEqual(await rig.outputs(), []);
+});
+
+interface Wrong {
+  readonly argv: readonly [string, ...string[]];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly says: RegExp;
+}
+
+/** Command lines that end with 2 before anything happens. */
+const WRONG: readonly Wrong[] = [
+  {
+    argv: ['diskimage-builder', '-j', '0', 'x.yaml'],
+    says: /Option '--jobs' needs a number from 1: '0'/,
+  },
+  { argv: ['diskimage-builder'], says: /[Mm]issing required argument 'file'/ },
+  { argv: ['dibkit', 'cache', 'verify', '--again'], says: /What is to be built again is missing/ },
+  {
+    argv: ['dibkit', 'fetch', '--url', 'nowhere', 'x'],
+    says: /Option '--url' needs a URL: 'nowhere'/,
+  },
+  {
+    argv: ['dibkit', 'fetch', '--url', 'http://127.0.0.1:1/x', 'x'],
+    says: /Give one of '--sums' and '--sha256'/,
+  },
+  {
+    argv: ['dibkit', 'fetch', '--url', 'http://127.0.0.1:1/x', '--sha256', 'abc', 'x'],
+    says: /Option '--sha256' needs 64 hexadecimal digits: 'abc'/,
+  },
+  { argv: ['dibkit', 'nonsense'], says: /[Uu]nknown command 'nonsense'/ },
+  {
+    argv: ['disk-image-create', '--events', '/nonexistent/x', 'tiny'],
+    says: /Cannot write the events file '\/nonexistent\/x'/,
+  },
+  {
+    argv: ['disk-image-create', '-t', 'raw', 'tiny'],
+    env: { DIB_IMAGE_SIZE: '1e12' },
+    says: /DIB_IMAGE_SIZE must be a number of GiB above 0 and below 1048576: '1e12'/,
+  },
+];
+
+for (const { argv, env, says } of WRONG) {
+  const shown = [...Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`), ...argv];
+  test(`told in one sentence: ${shown.join(' ')}`, async () => {
+    await using rig = await openRig();
+    const [command, ...args] = argv;
+    const { status, stderr } = await rig.run(command, args, env === undefined ? {} : { env });
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, says);
+    assert.doesNotMatch(stderr, /^\s+at .*\.(js|cjs|ts):\d+/m);
+  });
+}
+
 test('a variable that is no UTF-8 is told, and the build goes on', async () => {
   await using rig = await openRig();
   const through = ['bash', '-c', `ODD=$'a\\xff' exec "$@"`, 'bash'];

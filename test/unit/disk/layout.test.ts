@@ -147,6 +147,13 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
   [table('gpt', "name: 'a\"b', size: 1MiB"), /cannot hold the partition name/],
 ];
 
+test('planDisk() refuses a disk whose sectors the table cannot number', () => {
+  assert.match(
+    failureFrom(() => planOf(MBR, 3 * 2 ** 20)).message,
+    /^Disk "image0" is too large for label "mbr"/,
+  );
+});
+
 test('planDisk() refuses what cannot be laid out', () => {
   for (const [text, message] of WRONG) {
     const failure = failureFrom(() => planOf(text));
