@@ -215,6 +215,7 @@ async function forwardEvents(
   quiet: boolean,
 ): Promise<{ readonly failure?: Failure } | undefined> {
   let end: { readonly failure?: Failure } | undefined;
+  let passed = 0;
   for await (const line of readEventLines(engine.fromProgram)) {
     if (line.kind !== 'event') {
       continue;
@@ -225,6 +226,10 @@ async function forwardEvents(
       continue;
     }
     readers.pass(event);
+    passed += 1;
+    if (passed % EVENTS_AT_ONCE === 0) {
+      await readers.drained();
+    }
     if (event.kind === 'break-start') {
       await readers.drained();
       if (quiet) {
@@ -236,6 +241,9 @@ async function forwardEvents(
   }
   return end;
 }
+
+/** How many events may wait for a slow log or console; the hook that prints them waits, too. */
+const EVENTS_AT_ONCE = 1024;
 
 const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 

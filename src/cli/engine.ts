@@ -43,6 +43,7 @@ async function main(): Promise<void> {
   const readers = new FanOut([new JsonLines(output)]);
   const context: Context = {
     emit: readers.emit,
+    drained: () => readers.drained(),
     signal: stopping.signal,
     toolEnvironment: toolEnvironment(toolPath(order.build.plan.environment.PATH)),
   };

@@ -111,6 +111,8 @@ export type Emit = (event: EventBody) => void;
 /** What every effect needs: where to say what happens, when to stop, and a clean tool environment. */
 export interface Context {
   readonly emit: Emit;
+  /** Resolves when whoever reads the events has caught up; what a hook prints goes at that pace. */
+  readonly drained?: () => Promise<void>;
   readonly signal: AbortSignal;
   /** The environment of our own tools: a table's, never the inherited one. */
   readonly toolEnvironment: Readonly<Record<string, string>>;

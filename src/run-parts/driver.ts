@@ -124,6 +124,7 @@ const GONE = 'gone';
 export class Driver implements AsyncDisposable {
   readonly #pipe: Pipe;
   readonly #signal: AbortSignal;
+  readonly #drained: () => Promise<void>;
   readonly #ownGroup: boolean;
   readonly #nonce = randomBytes(16).toString('hex');
   readonly #running: Running;
@@ -135,14 +136,15 @@ export class Driver implements AsyncDisposable {
 
   /** A driver that is starting; the reply to `ready()` says whether it did. */
   static async open(options: DriverOptions, context: Context): Promise<Driver> {
-    return new Driver(options, await openPipe(context, options.workDir), context.signal);
+    return new Driver(options, await openPipe(context, options.workDir), context);
   }
 
-  private constructor(options: DriverOptions, pipe: Pipe, signal: AbortSignal) {
+  private constructor(options: DriverOptions, pipe: Pipe, context: Context) {
     this.#pipe = pipe;
-    this.#signal = signal;
+    this.#signal = context.signal;
+    this.#drained = context.drained ?? (async () => {});
     this.#ownGroup = options.output !== 'terminal';
-    this.#running = start(command(options, pipe), signal);
+    this.#running = start(command(options, pipe), context.signal);
     const [commands] = this.#running.extra;
     // A shell that is gone does not read its commands: `#gone` says so.
     commands?.on('error', () => {});
@@ -275,7 +277,12 @@ export class Driver implements AsyncDisposable {
       output.once('end', resolve);
     });
     output.on('error', () => {});
-    output.on('data', (chunk: Buffer) => splitter.push(chunk));
+    output.on('data', (chunk: Buffer) => {
+      splitter.push(chunk);
+      // Who prints faster than anybody reads has to wait, as for any pipe.
+      output.pause();
+      void this.#drained().then(() => output.resume());
+    });
     return async () => {
       await promisify(write)(this.#pipe.fd, `\0${this.#nonce} ${GONE}\n`);
       await last;
