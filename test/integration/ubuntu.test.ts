@@ -28,6 +28,11 @@ before(async () => {
         '; ls -A "$TMP_MOUNT_PATH"; exit 44',
     ),
   });
+  await rig.element('says-mounts', {
+    'install.d/50-says': hook(
+      `install-packages lvm2\ncat >/etc/systemd/system/says.service <<'UNIT'\n${SAYS}UNIT\nsystemctl enable says.service`,
+    ),
+  });
 });
 
 after(async () => {
@@ -48,16 +53,76 @@ function assertLooked(result: Result): void {
   assert.match(said(result), /ID=ubuntu[\s\S]*failed with status 44/);
 }
 
+/** A BIOS, a GPT, /boot in a partition, and the rest in a volume group: swap, / and /var. */
+const MANY_PARTS = `
+- local_loop: {name: image0}
+- partitioning:
+    base: image0
+    label: gpt
+    partitions:
+      - {name: BSP, type: EF02, size: 8MiB}
+      - name: boot
+        size: 300MiB
+        mkfs: {type: ext4, label: boots, mount: {mount_point: /boot, fstab: {}}}
+      - {name: volumes, type: 8E00, size: 100%}
+- lvm:
+    name: lvm
+    pvs: [{name: pv, base: volumes}]
+    vgs: [{name: vg-0, base: pv}]
+    lvs:
+      - {name: swap, base: vg-0, size: 64MiB}
+      - {name: system, base: vg-0, extents: 60%VG}
+      - {name: var, base: vg-0, extents: 100%FREE}
+- mkfs: {base: swap, type: swap, mount: {mount_point: swap, fstab: {}}}
+- mkfs: {base: system, name: mkfs_root, mount: {mount_point: /, fstab: {fsck-passno: 1}}}
+- mkfs: {base: var, type: ext4, mount: {mount_point: /var, fstab: {}}}
+`;
+
+/** What the element below has the system say before it asks for a login. */
+const SAYS = `[Unit]
+After=local-fs.target swap.target
+Before=serial-getty@ttyS0.service
+[Service]
+Type=oneshot
+StandardOutput=tty
+TTYPath=/dev/ttyS0
+ExecStart=sed "s/^/MOUNTED /" /proc/mounts /proc/swaps
+[Install]
+WantedBy=multi-user.target
+`;
+
+const DISKS = [
+  {
+    element: 'ubuntu',
+    env: {},
+    mounted: [/^MOUNTED \/dev\/vda2 \/ ext4 /m],
+  },
+  {
+    element: 'ubuntu-minimal',
+    env: { DIB_BLOCK_DEVICE_CONFIG: MANY_PARTS, DIB_IMAGE_SIZE: '3' },
+    mounted: [
+      /^MOUNTED \/dev\/mapper\/vg--0-system \/ ext4 /m,
+      /^MOUNTED \/dev\/vda2 \/boot ext4 /m,
+      /^MOUNTED \/dev\/mapper\/vg--0-var \/var ext4 /m,
+      /^MOUNTED \/dev\/dm-\d+ +partition\s+65532\s/m,
+    ],
+  },
+];
+
 describe('disk-image-create', { concurrency: 2 }, () => {
-  for (const element of ['ubuntu', 'ubuntu-minimal']) {
-    test(`vm ${element} is built from the mirror, and boots to a login prompt`, async () => {
+  for (const { element, env, mounted } of DISKS) {
+    test(`vm ${element} is built from the mirror, and a BIOS boots it from its GPT`, async () => {
+      const elements = ['vm', element, 'block-device-gpt', 'says-mounts'];
       const cache = element === 'ubuntu' ? rig.cache : path.join(rig.dir, 'minimal-cache');
-      const result = await rig.run('disk-image-create', ['-o', element, 'vm', element], {
-        env: { ...mirror.env, DIB_IMAGE_CACHE: cache },
+      const result = await rig.run('disk-image-create', ['-o', element, ...elements], {
+        env: { ...mirror.env, ...env, DIB_IMAGE_CACHE: cache },
       });
       assert.equal(result.status, 0, said(result).slice(-6000));
       await using machine = await boot(path.join(rig.out, `${element}.qcow2`));
-      await machine.waitFor(LOGIN_PROMPT);
+      const console = (await machine.waitFor(LOGIN_PROMPT)).replaceAll('\r', '');
+      for (const pattern of mounted) {
+        assert.match(console, pattern);
+      }
     });
   }
 });
