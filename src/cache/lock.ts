@@ -38,8 +38,9 @@ type Needs = Pick<Context, 'emit' | 'signal'>;
 
 const HEARTBEAT_MS = 1000;
 const STALE_MS = 10_000;
-/** Looking costs less than a millisecond, and who has just got the lock may need it for as little. */
-const LONGEST_PAUSE_MS = 150;
+/** Of those who are told when the lock is free, and of those who have to look. */
+const LONGEST_PAUSE_MS = 500;
+const UNTOLD_PAUSE_MS = 150;
 /** A wait that is shorter than this is no news, and saying it would load what says it. */
 const QUIET_MS = 2000;
 
@@ -115,7 +116,7 @@ async function waitFor(
   const waitMs = wanted.waitMs ?? DEFAULT_LOCK_WAIT_MS;
   let announced: string | undefined;
   let seen: string | undefined;
-  for (let delayMs = 10; ; delayMs = Math.min(delayMs * 1.3, LONGEST_PAUSE_MS)) {
+  for (let delayMs = 10; ; delayMs = Math.min(delayMs * 2, LONGEST_PAUSE_MS)) {
     context.signal.throwIfAborted();
     const holderFile = await attempt.holder();
     // While the same process has it, nothing is finished.
@@ -136,7 +137,8 @@ async function waitFor(
       const holder = await describeHolder(holderFile);
       context.emit({ kind: 'lock-wait', path: wanted.path, holder });
     }
-    const pauseMs = Math.min(delayMs * (0.5 + Math.random()), waitMs - waitedMs);
+    const untilNewsMs = waitedMs < QUIET_MS ? QUIET_MS - waitedMs : waitMs;
+    const pauseMs = Math.min(delayMs * (0.5 + Math.random()), untilNewsMs, waitMs - waitedMs);
     await pauseWhileHeld(holderFile, Math.max(0, pauseMs), context.signal);
   }
 }
@@ -159,8 +161,11 @@ async function pauseWhileHeld(
   const watcher = holderFile === undefined ? undefined : watchQuietly(dirname(holderFile), look);
   // It may have gone before we watched.
   look();
+  const longestMs = watcher === undefined ? UNTOLD_PAUSE_MS : pauseMs;
   try {
-    await sleep(pauseMs, undefined, { signal: AbortSignal.any([signal, gone.signal]) });
+    await sleep(Math.min(pauseMs, longestMs), undefined, {
+      signal: AbortSignal.any([signal, gone.signal]),
+    });
   } catch {
     signal.throwIfAborted();
   } finally {
