@@ -4,11 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { before, test } from 'node:test';
 import { readHookTree } from '../../src/elements/assemble.ts';
 import { type Catalogue, openCatalogue } from '../../src/elements/catalogue.ts';
 import { resolveElements } from '../../src/elements/resolve.ts';
 import { UPSTREAM_ELEMENTS } from '../rig/differential.ts';
+import { ROOT } from '../rig/run-hook.ts';
 
 /** Each element alone, and with a Debian; prints what it stands for, or the first line of what is wrong. */
 const ASK_UPSTREAM = `
@@ -24,7 +27,7 @@ def expand(*names):
     except Exception as error:
         return str(error).split("\\n")[0]
 
-print(json.dumps({name: [expand(name), expand(*{"debian-minimal", name})] for name in every}))
+print(json.dumps({name: [expand(name), expand(*{"debian-minimal", name})] for name in every if name != "__pycache__"}))
 `;
 
 type Answer = readonly string[] | string;
@@ -76,6 +79,14 @@ test('every element stands for the same ones, or is refused by both', () => {
     });
   });
   assert.deepEqual(differing, []);
+});
+
+test('the documentation says of every element what becomes of it here', async () => {
+  const page = await readFile(path.join(ROOT, 'docs/compatibility.md'), 'utf8');
+  const table = /^\| elements of the package \|.*?\n\n/ms.exec(page)?.[0] ?? '';
+  const told = [...table.matchAll(/`([a-z0-9-]+)`/g)].map(([, name]) => name);
+  const untold = Object.keys(upstream).filter((name) => !told.includes(name));
+  assert.deepEqual(untold, []);
 });
 
 test('what needs something that nobody has is refused', () => {
