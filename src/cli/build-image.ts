@@ -2,7 +2,6 @@
  * The command's side of a build: it makes the work directories, starts the engine inside its
  * namespaces, shows what happens, and cleans up after it, whatever becomes of it.
  */
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ciSystem } from '../events/ci-log.ts';
 import type { Emit } from '../events/event.ts';
@@ -23,6 +22,7 @@ import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
 import { assertSomeRoom } from '../phases/space.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { toolPath } from '../sandbox/host-tools.ts';
+import { makeDirectories } from '../sandbox/make-directories.ts';
 import type { Contained } from '../sandbox/namespace.ts';
 import { statusOf } from '../sandbox/process.ts';
 import { Reaper } from '../sandbox/reaper.ts';
@@ -140,7 +140,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
 
 async function makeCaches(plan: BuildPlan): Promise<void> {
   for (const directory of [plan.work.imageCache, plan.work.lockFiles]) {
-    await mkdir(path.resolve(plan.image.cwd, directory), { recursive: true }).catch((error) => {
+    await makeDirectories(path.resolve(plan.image.cwd, directory)).catch((error) => {
       throw hostError(
         `Cannot make the cache directory '${directory}': ${(error as Error).message}`,
         'Choose another one with --image-cache or DIB_LOCKFILES',

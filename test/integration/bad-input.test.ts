@@ -165,6 +165,12 @@ const CASES: readonly Case[] = [
     says: [/\/proc\/nowhere/],
   },
   {
+    claim: 'a cache that cannot be made is found out before any work starts, and soon',
+    args: ['--image-cache', '/proc/nowhere/cache', 'tiny'],
+    status: 3,
+    says: [/cache directory '\/proc\/nowhere\/cache'.*ENOENT/, /--image-cache/],
+  },
+  {
     claim: 'a user without root is told so before any work starts',
     options: async (rig) => {
       await chmod(rig.dir, 0o755);
