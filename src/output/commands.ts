@@ -74,7 +74,7 @@ export interface ConvertTo {
  * Whether qemu-img may write the clusters of a qcow2 as they come, on all cores, because they are put in
  * order afterwards (`order-qcow2.ts`). With options of the user's it is another kind of file.
  */
-export function comesUnordered(driver: ConvertTo, image: ImagePlan): boolean {
+export function mayComeUnordered(driver: ConvertTo, image: ImagePlan): boolean {
   return driver.name === 'qcow2' && image.compress && (image.qemuImgOptions ?? '') === '';
 }
 
@@ -86,7 +86,7 @@ export function comesUnordered(driver: ConvertTo, image: ImagePlan): boolean {
 export function convertArgv(
   driver: ConvertTo,
   files: { readonly raw: string; readonly to: string },
-  image: ImagePlan,
+  image: ImagePlan & { readonly order: 'as-they-come' | 'in-order' },
 ): [string, ...string[]] {
   const compress = driver.name === 'qcow2' && image.compress;
   const given = image.qemuImgOptions ?? '';
@@ -98,7 +98,7 @@ export function convertArgv(
     'qemu-img',
     'convert',
     ...(compress ? ['-c'] : []),
-    ...(comesUnordered(driver, image) ? ['-W'] : []),
+    ...(image.order === 'as-they-come' ? ['-W'] : []),
     '-m',
     '16',
     '-f',

@@ -17,6 +17,7 @@ import {
   parseHeader,
   putCompressed,
   putOffset,
+  type Qcow2Header,
   REFCOUNTS_PER_BLOCK,
   refcountClusters,
   tableOffset,
@@ -24,14 +25,23 @@ import {
 } from './qcow2-tables.ts';
 import { zstdFrameBytes } from './zstd-frame.ts';
 
-/** Replaces `file`, beside which there must be room for another. */
-export async function orderQcow2(file: string, context: Pick<Context, 'signal'>): Promise<void> {
+/**
+ * Replaces `file`, beside which there must be room for another; false, and nothing is done, when it is another
+ * kind of qcow2 than we know.
+ */
+export async function orderQcow2(file: string, context: Pick<Context, 'signal'>): Promise<boolean> {
   const fresh = `${file}.ordered`;
   const from = await open(file, 'r');
   try {
+    const source = new Window(from);
+    const first = Buffer.from(await source.read(0, CLUSTER_BYTES));
+    const header = parseHeader(first);
+    if (header === undefined) {
+      return false;
+    }
     const to = await open(fresh, 'wx');
     try {
-      await copyInOrder(from, to, context);
+      await copyInOrder({ source, first, header }, to, context);
     } finally {
       await to.close();
     }
@@ -39,16 +49,15 @@ export async function orderQcow2(file: string, context: Pick<Context, 'signal'>)
     await from.close();
   }
   await rename(fresh, file);
+  return true;
 }
 
 async function copyInOrder(
-  from: FileHandle,
+  { source, first, header }: { source: Window; first: Buffer; header: Qcow2Header },
   to: FileHandle,
   { signal }: Pick<Context, 'signal'>,
 ): Promise<void> {
-  const source = new Window(from);
-  const first = Buffer.from(await source.read(0, CLUSTER_BYTES));
-  const { l1Size, l1Offset } = parseHeader(first);
+  const { l1Size, l1Offset } = header;
   const l1 = Buffer.from(await source.read(l1Offset, l1Size * 8));
   const tables: Table[] = [];
   for (let index = 0; index < l1Size; index += 1) {

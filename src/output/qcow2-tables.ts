@@ -39,8 +39,8 @@ export interface Qcow2Header {
   readonly l1Offset: number;
 }
 
-/** @throws Error for an image that is another kind of qcow2: this is about our own. */
-export function parseHeader(cluster: Buffer): Qcow2Header {
+/** Undefined for another kind of qcow2 than ours. */
+export function parseHeader(cluster: Buffer): Qcow2Header | undefined {
   const isOurs =
     cluster.readUInt32BE(AT.magic) === MAGIC &&
     cluster.readUInt32BE(AT.version) === 3 &&
@@ -51,13 +51,12 @@ export function parseHeader(cluster: Buffer): Qcow2Header {
     cluster.readBigUInt64BE(AT.incompatible) === COMPRESSION_BIT &&
     cluster.readUInt32BE(AT.refcountOrder) === REFCOUNT_ORDER &&
     cluster.readUInt8(AT.compression) === ZSTD;
-  if (!isOurs) {
-    throw new Error('qemu-img made another kind of qcow2 than it was asked for');
-  }
-  return {
-    l1Size: cluster.readUInt32BE(AT.l1Size),
-    l1Offset: Number(cluster.readBigUInt64BE(AT.l1Offset)),
-  };
+  return isOurs
+    ? {
+        l1Size: cluster.readUInt32BE(AT.l1Size),
+        l1Offset: Number(cluster.readBigUInt64BE(AT.l1Offset)),
+      }
+    : undefined;
 }
 
 /** The first cluster with other places for its tables. */

@@ -1,6 +1,6 @@
 /** The formats that qemu-img makes of the raw disk. */
 import { runTool } from '../sandbox/process.ts';
-import { type ConvertTo, comesUnordered, convertArgv } from './commands.ts';
+import { type ConvertTo, convertArgv, mayComeUnordered } from './commands.ts';
 import { orderQcow2 } from './order-qcow2.ts';
 import { type Patch, patchImage } from './patch-image.ts';
 import type { Writer } from './writer.ts';
@@ -22,9 +22,16 @@ export function convertDisk(driver: Driver): (Writer & { kind: 'file' })['write'
       text: 'Converting image using qemu-img convert',
     });
     const files = { raw: source.rawDisk, to: file };
-    await runTool(convertArgv(driver, files, source.image), context);
-    if (comesUnordered(driver, source.image)) {
-      await orderQcow2(file, context);
+    const convert = (order: 'as-they-come' | 'in-order'): Promise<string> =>
+      runTool(convertArgv(driver, files, { ...source.image, order }), context);
+    if (mayComeUnordered(driver, source.image)) {
+      await convert('as-they-come');
+      if (!(await orderQcow2(file, context))) {
+        // This qemu-img makes them in a way that we do not know: on one core, then.
+        await convert('in-order');
+      }
+    } else {
+      await convert('in-order');
     }
     if (driver.patch !== undefined) {
       await patchImage(file, driver.patch, source);

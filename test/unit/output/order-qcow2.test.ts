@@ -52,7 +52,7 @@ async function convert(raw: string, ...options: readonly string[]): Promise<stri
   const zstd = ['-o', 'compression_type=zstd'];
   const files = ['-f', 'raw', '-O', 'qcow2', ...zstd, raw, file];
   execFileSync('qemu-img', ['convert', '-c', ...options, ...files]);
-  await orderQcow2(file, { signal });
+  assert.equal(await orderQcow2(file, { signal }), true);
   return file;
 }
 
@@ -106,11 +106,11 @@ for (const [name, size, pieces] of DISKS) {
   });
 }
 
-test('orderQcow2() refuses a qcow2 that is not as ours, and leaves it', async () => {
+test('orderQcow2() leaves a qcow2 that is not as ours', async () => {
   const file = path.join(dir, 'other');
   execFileSync('qemu-img', ['create', '-f', 'qcow2', '-o', 'cluster_size=2M', file, '4M']);
   const before = digest(file);
-  await assert.rejects(orderQcow2(file, { signal }), /another kind of qcow2/);
+  assert.equal(await orderQcow2(file, { signal }), false);
   assert.equal(digest(file), before);
 });
 

@@ -32,13 +32,22 @@ function image(over: Partial<ImagePlan>): ImagePlan {
   };
 }
 
-function convert(name: string, over: Partial<ImagePlan> = {}): string {
-  return convertArgv({ name }, { raw: 'r', to: 't' }, image(over)).slice(2, -2).join(' ');
+function convert(
+  name: string,
+  over: Partial<ImagePlan> = {},
+  order: 'as-they-come' | 'in-order' = 'in-order',
+): string {
+  const what = { ...image(over), order };
+  return convertArgv({ name }, { raw: 'r', to: 't' }, what).slice(2, -2).join(' ');
 }
 
 test('convertArgv() compresses qcow2 with zstd unless told otherwise', () => {
   const common = '-m 16 -f raw -O';
-  assert.equal(convert('qcow2'), `-c -W ${common} qcow2 -o compression_type=zstd`);
+  assert.equal(convert('qcow2'), `-c ${common} qcow2 -o compression_type=zstd`);
+  assert.equal(
+    convert('qcow2', {}, 'as-they-come'),
+    `-c -W ${common} qcow2 -o compression_type=zstd`,
+  );
   assert.equal(convert('qcow2', { compress: false }), `${common} qcow2`);
   assert.equal(convert('vmdk'), `${common} vmdk`);
   assert.equal(
