@@ -100,7 +100,7 @@ export const OF_NASTY: readonly Expected[] = [
   {
     path: seen(
       'env',
-      'DIBKIT_\\w+|DIB_(?:BOOT_LABEL|BOOT_UUID|ROOT_UUID|CONTAINER_BUILD|DISK_MODE|FAILURE_FILE)',
+      'DIBKIT_\\w+|DIB_(?:BOOT_LABEL|BOOT_UUID|ROOT_UUID|CONTAINER_BUILD|DISK_MODE|FAILURE_FILE)|IS_RAMDISK',
     ),
     what: ['only-ours'],
     because: 'variables that only our hooks need',
