@@ -20,7 +20,7 @@ export interface ImageRequest {
   readonly identity: ImageIdentity;
 }
 
-/** What the images follow from; undefined where not all of it is in the store. */
+/** What the images follow from; undefined where not all of it is in the store, or nothing is gained. */
 export function imagesKey({ order, tree, disk, identity }: ImageRequest): string | undefined {
   if ((disk?.images.length ?? 0) > 1) {
     // They are kept by their formats, one of each.
@@ -31,7 +31,11 @@ export function imagesKey({ order, tree, disk, identity }: ImageRequest): string
     return undefined;
   }
   const { plan, container } = order.build;
-  const { compress, qemuImgOptions, gzip } = plan.image;
+  const { compress, qemuImgOptions, gzip, types } = plan.image;
+  if (types.length > 0 && types.every((type) => type === 'tar')) {
+    // To copy it takes as long as to make it from the layers.
+    return undefined;
+  }
   return digestOf({
     tree: chain.top,
     version: plan.version,
