@@ -44,11 +44,11 @@ async function bootImage() {
   say('Booting the image in QEMU, without KVM');
   // Installed by the setup, hence not imported at the top.
   const { tsImport } = await import('tsx/esm/api');
-  const { boot, LOGIN_PROMPT } = await tsImport('./rig/boot.ts', import.meta.url);
+  const { boot } = await tsImport('./rig/boot.ts', import.meta.url);
   const start = performance.now();
   const machine = await boot(image, { onConsole: (text) => process.stdout.write(text) });
   try {
-    await machine.waitFor(LOGIN_PROMPT);
+    await machine.waitForLogin();
     return performance.now() - start;
   } finally {
     await machine[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { boot, LOGIN_PROMPT, type Machine } from '../rig/boot.ts';
+import { boot, type Machine } from '../rig/boot.ts';
 import { openRig, type Result, type Rig, text } from '../rig/rig.ts';
 
 const GIB = 1024 ** 3;
@@ -86,7 +86,7 @@ test('the image boots, devuser gets in with the key, and the root grows on a lar
   const backing = ['-b', out('first.qcow2'), '-F', 'qcow2'];
   execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...backing, large, '8G']);
   await using machine = await boot(large);
-  await machine.waitFor(LOGIN_PROMPT);
+  await machine.waitForLogin();
   assert.equal((await guest(machine, 'id -un')).trim(), 'devuser');
   assert.equal((await guest(machine, 'sudo id -u')).trim(), '0');
   const state = await guest(machine, 'systemctl is-system-running --wait; true');

@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { boot, LOGIN_PROMPT, type Machine } from '../rig/boot.ts';
+import { boot, type Machine } from '../rig/boot.ts';
 import { chooseMirror, REAL_MIRROR } from '../rig/openeuler-mirror/real-mirror.ts';
 import { openRig, type Result, type Rig } from '../rig/rig.ts';
 
@@ -72,7 +72,7 @@ async function guest(machine: Machine, command: string): Promise<string> {
 }
 
 async function assertGoodMachine(machine: Machine, greeting: RegExp): Promise<void> {
-  assert.match(await machine.waitFor(LOGIN_PROMPT), greeting);
+  assert.match(await machine.waitForLogin(), greeting);
   assert.equal(await guest(machine, 'sudo id -u'), '0');
   const size = Number(await guest(machine, 'df -B1 --output=size / | tail -n 1'));
   assert.ok(size > 6 * GIB, `the root has ${size} bytes on a disk of ${8 * GIB}`);

@@ -8,7 +8,7 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { openUbuntuMirror, type UbuntuMirror } from '../fixtures/ubuntu-mirror/mirror.ts';
-import { boot, LOGIN_PROMPT } from '../rig/boot.ts';
+import { boot } from '../rig/boot.ts';
 import { hook, openRig, type Result, type Rig } from '../rig/rig.ts';
 import { ROOT, runHook, withFiles } from '../rig/run-hook.ts';
 
@@ -119,7 +119,7 @@ describe('disk-image-create', { concurrency: 2 }, () => {
       });
       assert.equal(result.status, 0, said(result).slice(-6000));
       await using machine = await boot(path.join(rig.out, `${element}.qcow2`));
-      const console = (await machine.waitFor(LOGIN_PROMPT)).replaceAll('\r', '');
+      const console = (await machine.waitForLogin()).replaceAll('\r', '');
       for (const pattern of mounted) {
         assert.match(console, pattern);
       }

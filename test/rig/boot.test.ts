@@ -43,6 +43,37 @@ function bootSector(text: string): Buffer {
   return sector;
 }
 
+/** Prints the first text, and the second one when it is sent something. */
+function disturbedBootSector(first: string, second: string): Buffer {
+  const sector = Buffer.alloc(1024 * 1024);
+  const print = [0xac, 0x84, 0xc0, 0x74, 0x03, 0xee, 0xeb, 0xf8];
+  const code = [
+    // xor ax,ax; mov ds,ax; mov dx,3f8; mov si,7c40: print
+    ...[0x31, 0xc0, 0x8e, 0xd8, 0xba, 0xf8, 0x03, 0xbe, 0x40, 0x7c, ...print],
+    // mov dx,3fd; in al,dx; test al,1; jz back to in; mov dx,3f8: print what follows; hlt
+    ...[0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xba, 0xf8, 0x03, ...print],
+    ...[0xf4, 0xeb, 0xfd],
+  ];
+  Buffer.from(code).copy(sector);
+  sector.write(`${first}\0${second}\0`, 0x40, 'latin1');
+  sector.writeUInt16LE(0xaa55, 510);
+  return sector;
+}
+
+test('waitForLogin() asks again for a prompt that the kernel has spoken into', async () => {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'boot-test-'));
+  try {
+    const image = path.join(dir, 'tiny.raw');
+    const disturbed = 'host [   45.7] EXT4-fs: resized\nlogin: ';
+    await writeFile(image, disturbedBootSector(disturbed, '\nhost login: '));
+    await using machine = await boot(image, { memoryMiB: 64 });
+    const said = await machine.waitForLogin(60_000);
+    assert.match(said, /resized\nlogin: \nhost login: $/);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
 test('boot() sees what the guest prints, times out with the last lines, and leaves no machine', async () => {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'boot-test-'));
   try {

@@ -34,8 +34,8 @@ export interface Machine extends AsyncDisposable {
   readonly console: string;
   /** Resolves with what the console said up to the match; each text is matched once. */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<string>;
-  /** Types a line on the console. */
-  type(line: string): void;
+  /** Resolves with what the console said up to the prompt that getty prints. */
+  waitForLogin(timeoutMs?: number): Promise<string>;
   /** Runs a shell command as `user` with a private key; waits until the guest's sshd answers. */
   ssh(login: { user: string; key: string }, command: string): Promise<CommandResult>;
 }
@@ -43,9 +43,12 @@ export interface Machine extends AsyncDisposable {
 const DEFAULT_TIMEOUT_MS = 240_000;
 
 /** The prompt that getty prints, at the end of what there is. */
-export const LOGIN_PROMPT = /\S+ login: $/;
+const LOGIN_PROMPT = /\S+ login: $/;
 
-/** Starts the machine; `await machine.waitFor(LOGIN_PROMPT)` is next. */
+/** A console that says nothing for as long is asked for its prompt again. */
+const SILENCE_MS = 5000;
+
+/** Starts the machine; `await machine.waitForLogin()` is next. */
 export async function boot(image: string, options: BootOptions = {}): Promise<Machine> {
   return start(image, options);
 }
@@ -147,8 +150,24 @@ class QemuMachine implements Machine {
     }
   }
 
-  type(line: string): void {
-    this.#child.stdin.write(`${line}\n`);
+  /**
+   * What the kernel has to say may land in the middle of the prompt. Getty prints it anew when it is
+   * sent an empty name, and a machine that is still starting takes no notice of it.
+   */
+  async waitForLogin(timeoutMs?: number): Promise<string> {
+    let seen = 0;
+    const enter = setInterval(() => {
+      const { length } = this.#console.text;
+      if (length === seen) {
+        this.#child.stdin.write('\n');
+      }
+      seen = length;
+    }, SILENCE_MS);
+    try {
+      return await this.waitFor(LOGIN_PROMPT, timeoutMs);
+    } finally {
+      clearInterval(enter);
+    }
   }
 
   async ssh(login: { user: string; key: string }, command: string): Promise<CommandResult> {
