@@ -74,11 +74,11 @@ async function guest(machine: Machine, command: string): Promise<string> {
 async function assertGoodMachine(machine: Machine, greeting: RegExp): Promise<void> {
   assert.match(await machine.waitForLogin(), greeting);
   assert.equal(await guest(machine, 'sudo id -u'), '0');
+  const state = await guest(machine, 'systemctl is-system-running --wait; true');
+  assert.equal(state, 'running', await guest(machine, 'systemctl --failed'));
   const size = Number(await guest(machine, 'df -B1 --output=size / | tail -n 1'));
   assert.ok(size > 6 * GIB, `the root has ${size} bytes on a disk of ${8 * GIB}`);
   assert.match(await guest(machine, 'cat /etc/machine-id'), /^[0-9a-f]{32}$/);
-  const state = await guest(machine, 'systemctl is-system-running --wait; true');
-  assert.equal(state, 'running', await guest(machine, 'systemctl --failed'));
 }
 
 /** The tar of an image, as a directory. */

@@ -78,7 +78,7 @@ const MANY_PARTS = `
 - mkfs: {base: var, type: ext4, mount: {mount_point: /var, fstab: {}}}
 `;
 
-/** What the element below has the system say before it asks for a login. */
+/** What the element below has the system say before it asks for a login, without the kernel in it. */
 const SAYS = `[Unit]
 After=local-fs.target swap.target
 Before=serial-getty@ttyS0.service
@@ -86,6 +86,7 @@ Before=serial-getty@ttyS0.service
 Type=oneshot
 StandardOutput=tty
 TTYPath=/dev/ttyS0
+ExecStartPre=dmesg --console-level emerg
 ExecStart=sed "s/^/MOUNTED /" /proc/mounts /proc/swaps
 [Install]
 WantedBy=multi-user.target
