@@ -5,13 +5,14 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { Parser, type ReadEntry } from 'tar';
-import { configError, Failed, hostError } from '../events/failure.ts';
+import { configError, Failed } from '../events/failure.ts';
 import { describeStranger, HEAD_BYTES, identifyArchive } from './archive-format.ts';
-import { type Decompressor, decompressorsOf, packageFor } from './archive-tools.ts';
+import type { Decompression, Decompressor } from './archive-tools.ts';
+import { CHUNK_BYTES, pickDecompression, withoutProgram } from './decompress.ts';
 import { badImage, type Member, type Members, memberName } from './docker-archive.ts';
 
 /** A program that is reading the archive. */
-export interface Decompression {
+export interface Decompressing {
   /** What comes out of it. */
   readonly output: Readable;
   /** Its status as a shell counts it, once it has ended. */
@@ -22,7 +23,7 @@ export interface Decompression {
 export interface ArchiveReader {
   isInstalled(tool: string): Promise<boolean>;
   /** Starts a program with the archive as its standard input. */
-  decompress(argv: Decompressor, archive: Readable): Decompression;
+  decompress(argv: Decompressor, archive: Readable): Decompressing;
 }
 
 /**
@@ -36,8 +37,8 @@ export async function readImageArchive(
   spool: string,
   reader: ArchiveReader,
 ): Promise<Members> {
-  const argv = await pickDecompressor(archive, reader);
-  const { output, status } = reader.decompress(argv, createReadStream(archive));
+  const how = await pickFor(archive, reader);
+  const { output, status } = decompress(how, archive, reader);
   const parsing = parseMembers(output, archive, spool);
   // A damaged archive shows in both; the program knows better what is wrong.
   const [parsed, ended] = await Promise.allSettled([parsing, status]);
@@ -48,7 +49,7 @@ export async function readImageArchive(
   if (ended.value !== 0 && ended.value !== BROKEN_PIPE) {
     throw badImage(
       archive,
-      `${argv[0]} failed with status ${ended.value}: it is damaged or cut off`,
+      `${how[0]} failed with status ${ended.value}: it is damaged or cut off`,
     );
   }
   if (parsed.status === 'rejected') {
@@ -57,22 +58,21 @@ export async function readImageArchive(
   return parsed.value;
 }
 
-async function pickDecompressor(archive: string, reader: ArchiveReader): Promise<Decompressor> {
+async function pickFor(archive: string, { isInstalled }: ArchiveReader): Promise<Decompression> {
   const head = await readHead(archive);
   const format = identifyArchive(head);
   if (format === undefined || format === 'squashfs') {
     const what = format === undefined ? describeStranger(head) : 'it is a squashfs';
     throw badImage(archive, what);
   }
-  for (const candidate of decompressorsOf(format)) {
-    if (await reader.isInstalled(candidate[0])) {
-      return candidate;
-    }
-  }
-  throw hostError(
-    `Cannot read '${archive}': no program for the format ${format} is installed`,
-    `Install the package ${packageFor(format)}`,
-  );
+  return pickDecompression(format, isInstalled, `Cannot read '${archive}'`);
+}
+
+function decompress(how: Decompression, archive: string, reader: ArchiveReader): Decompressing {
+  const input = createReadStream(archive, { highWaterMark: CHUNK_BYTES });
+  return typeof how === 'string'
+    ? { output: withoutProgram(how, input), status: Promise.resolve(0) }
+    : reader.decompress(how, input);
 }
 
 async function readHead(archive: string): Promise<Buffer> {

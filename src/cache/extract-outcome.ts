@@ -8,6 +8,9 @@ export interface ExtractionFacts {
   /** Statuses; undefined where the cell did not get that far. */
   readonly feeder: number | undefined;
   readonly writer: number | undefined;
+  /** What was wrong with the archive where we decompress it, as Node says it. */
+  readonly inputError?: NodeJS.ErrnoException | undefined;
+  /** Empty where no program decompresses. */
   readonly feed: readonly string[];
   readonly write: readonly string[];
   /** Of the writer, on its standard output. */
@@ -54,6 +57,9 @@ export function judgeExtraction(facts: ExtractionFacts): Failure | undefined {
   if (facts.feeder === undefined || facts.writer === undefined) {
     return cellFailure(facts);
   }
+  if (facts.inputError !== undefined) {
+    return badArchive({ ...facts, said: [] }, describeInputError(facts.inputError));
+  }
   if (facts.feeder !== 0 && facts.feeder !== BROKEN_PIPE) {
     return badArchive(facts, `${facts.feed[0]} failed with status ${facts.feeder}`);
   }
@@ -63,6 +69,18 @@ export function judgeExtraction(facts: ExtractionFacts): Failure | undefined {
   return facts.write[0] === 'tar' && !facts.printed.some((line) => /Block of NULs/.test(line))
     ? badArchive(facts, 'it has no end mark: it was cut off')
     : undefined;
+}
+
+/** Source: zlib's return codes, as Node names them. */
+function describeInputError({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'Z_BUF_ERROR':
+      return 'it was cut off';
+    case 'Z_DATA_ERROR':
+      return `it is damaged: ${message}`;
+    default:
+      return `it cannot be read: ${message}`;
+  }
 }
 
 /** The device nodes of a running system come from its kernel; those of an archive are for old ones. */
@@ -112,9 +130,7 @@ function cellFailure(facts: ExtractionFacts): Failure {
 
 /** Programs in the cell are known as `/tool`; which one it was is in the message already. */
 function withoutProgram(line: string): string {
-  return line
-    .replace(/^(\/tool|tar|gzip|pigz|xz|zstd|cat|bzip2): /, '')
-    .replace(/^block \d+: /, '');
+  return line.replace(/^(\/tool|tar|xz|zstd|bzip2): /, '').replace(/^block \d+: /, '');
 }
 
 function leftover(facts: ExtractionFacts): string {

@@ -8,6 +8,7 @@
 import { type FileHandle, open, realpath, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { configError, Failed, hostError } from '../events/failure.ts';
 import {
   type ArchiveFormat,
@@ -15,13 +16,8 @@ import {
   HEAD_BYTES,
   identifyArchive,
 } from './archive-format.ts';
-import {
-  type Decompressor,
-  decompressorsOf,
-  packageFor,
-  TAR_ARGUMENTS,
-  unsquashfsArguments,
-} from './archive-tools.ts';
+import { type Decompression, TAR_ARGUMENTS, unsquashfsArguments } from './archive-tools.ts';
+import { CHUNK_BYTES, pickDecompression, withoutProgram } from './decompress.ts';
 import { type ExtractionFacts, judgeExtraction } from './extract-outcome.ts';
 
 /** In a directory that an archive is being extracted into, or that was left half-written. */
@@ -33,23 +29,30 @@ export interface ExtractionHost {
   /** False in a user namespace: an archive's device nodes are left out there. */
   readonly makesDevices: boolean;
   /**
-   * Runs `write` where it reaches nothing but `target`, as `/target`. It reads `inputFd`: through
-   * `feed` as its standard input, or without that as the file `/input`.
+   * Runs `write` where it reaches nothing but `target`, as `/target`.
    *
    * @throws when it was interrupted
    */
   runInCell(request: {
     readonly target: string;
     readonly write: readonly string[];
-    readonly feed: readonly string[];
-    readonly inputFd: number;
-  }): Promise<Pick<ExtractionFacts, 'feeder' | 'writer' | 'printed' | 'said'>>;
+    readonly input: WriterInput;
+  }): Promise<Pick<ExtractionFacts, 'feeder' | 'inputError' | 'writer' | 'printed' | 'said'>>;
 }
+
+/**
+ * What the writer reads: the file `/input`; or on its standard input an open file, through a program unless
+ * that is empty, or a stream of ours.
+ */
+export type WriterInput =
+  | { readonly kind: 'file'; readonly fd: number }
+  | { readonly kind: 'stdin'; readonly fd: number; readonly through: readonly string[] }
+  | { readonly kind: 'stream'; readonly from: Readable };
 
 /** What was done, for a line about it. */
 export interface Extraction {
   readonly format: ArchiveFormat;
-  /** The programs, for example `pigz` and `tar`. */
+  /** For example `xz` and `tar`. */
   readonly tools: readonly string[];
 }
 
@@ -72,7 +75,7 @@ export async function extractArchive(
     await beginWriting(target);
     await runJob({ archive, target, file, job }, host);
     await endWriting(target);
-    return { format: job.format, tools: job.tools };
+    return { format: job.format, tools: [...readerOf(job), job.write[0]] };
   } finally {
     await file.close();
   }
@@ -112,36 +115,39 @@ async function identify(file: FileHandle, archive: string): Promise<ArchiveForma
 /** How one archive is read and written. */
 interface Job {
   readonly format: ArchiveFormat;
-  readonly tools: readonly string[];
-  readonly feed: readonly string[];
-  readonly write: readonly string[];
+  readonly how: Decompression;
+  readonly write: readonly [string, ...string[]];
 }
 
 async function planJob(format: ArchiveFormat, host: ExtractionHost): Promise<Job> {
-  const writer = format === 'squashfs' ? 'unsquashfs' : 'tar';
-  const feed = format === 'squashfs' ? [] : await pickDecompressor(format, host);
-  await assertInstalled(writer, format === 'squashfs' ? 'squashfs-tools' : 'tar', host);
-  const write =
-    format === 'squashfs'
-      ? [writer, ...unsquashfsArguments(os.availableParallelism(), host.makesDevices)]
-      : [writer, ...TAR_ARGUMENTS];
-  const reader = format === 'tar' ? [] : feed.slice(0, 1);
-  return { format, tools: [...reader, writer], feed, write };
+  const how = await pickDecompression(format, host.isInstalled, 'Cannot extract the archive');
+  if (format === 'squashfs') {
+    await assertInstalled('unsquashfs', 'squashfs-tools', host);
+    const args = unsquashfsArguments(os.availableParallelism(), host.makesDevices);
+    return { format, how, write: ['unsquashfs', ...args] };
+  }
+  await assertInstalled('tar', 'tar', host);
+  return { format, how, write: ['tar', ...TAR_ARGUMENTS] };
 }
 
-async function pickDecompressor(
-  format: ArchiveFormat,
-  host: ExtractionHost,
-): Promise<Decompressor> {
-  for (const candidate of decompressorsOf(format)) {
-    if (await host.isInstalled(candidate[0])) {
-      return candidate;
-    }
+/** Who takes the tar out of the archive, if anybody has to. */
+function readerOf({ how }: Job): readonly string[] {
+  return typeof how === 'string' ? [how].filter((each) => each !== 'none') : how.slice(0, 1);
+}
+
+function inputOf({ format, how }: Job, file: FileHandle): WriterInput {
+  if (format === 'squashfs') {
+    return { kind: 'file', fd: file.fd };
   }
-  throw hostError(
-    `Cannot read an archive in the format ${format}: no program for it is installed`,
-    `Install the package ${packageFor(format)}`,
-  );
+  if (how === 'zlib') {
+    const archive = file.createReadStream({
+      start: 0,
+      autoClose: false,
+      highWaterMark: CHUNK_BYTES,
+    });
+    return { kind: 'stream', from: withoutProgram(how, archive) };
+  }
+  return { kind: 'stdin', fd: file.fd, through: how === 'none' ? [] : how };
 }
 
 async function assertInstalled(
@@ -187,9 +193,11 @@ interface JobRun {
 }
 
 async function runJob({ archive, target, file, job }: JobRun, host: ExtractionHost): Promise<void> {
-  const { feed, write } = job;
-  const report = await host.runInCell({ target, write, feed, inputFd: file.fd });
+  const { write } = job;
+  const input = inputOf(job, file);
+  const report = await host.runInCell({ target, write, input });
   const { makesDevices } = host;
+  const feed = input.kind === 'stdin' ? input.through : [];
   const failure = judgeExtraction({ ...report, archive, root: target, feed, write, makesDevices });
   if (failure !== undefined) {
     throw new Failed(failure);

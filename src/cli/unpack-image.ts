@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Command } from 'commander';
 import { type Unpacked, unpackImage } from '../cache/docker-archive-apply.ts';
-import type { Decompression } from '../cache/docker-archive-read.ts';
+import type { Decompressing } from '../cache/docker-archive-read.ts';
 import type { Context } from '../events/event.ts';
 import { failureOf, usageError } from '../events/failure.ts';
 import { findTool } from '../sandbox/host-tools.ts';
@@ -60,7 +60,7 @@ export async function unpackImageCommand(argv: readonly string[]): Promise<numbe
           ...extractionHost(context),
           signal: context.signal,
           compress: (from, to) => compress(from, to, context),
-          decompress: (argv, input): Decompression => {
+          decompress: (argv, input): Decompressing => {
             const env = { ...context.toolEnvironment, LC_ALL: 'C' };
             return decompression(
               start({ argv, env, stdin: 'pipe', output: 'separate' }, context.signal),
@@ -98,7 +98,7 @@ async function compress(from: string, to: string, context: Context): Promise<boo
 }
 
 /** Feeds a program that has been started. Its complaints are not shown: its status says enough. */
-function decompression(running: Running, archive: Readable): Decompression {
+function decompression(running: Running, archive: Readable): Decompressing {
   if (running.input !== undefined) {
     // The program may stop reading; that shows in its status.
     pipeline(archive, running.input).catch(() => {});

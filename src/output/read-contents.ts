@@ -10,9 +10,9 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { HEAD_BYTES, identifyArchive } from '../cache/archive-format.ts';
-import { decompressorsOf, packageFor } from '../cache/archive-tools.ts';
+import { CHUNK_BYTES, pickDecompression, withoutProgram } from '../cache/decompress.ts';
 import type { Context } from '../events/event.ts';
-import { configError, Failed, hostError } from '../events/failure.ts';
+import { configError, Failed } from '../events/failure.ts';
 import { findTool } from '../sandbox/host-tools.ts';
 import { runTool } from '../sandbox/process.ts';
 import { startTool, type ToolStream } from '../sandbox/tool-stream.ts';
@@ -50,12 +50,15 @@ export async function readContents(file: string, host: ContentsHost): Promise<Co
     await runQuietly(['unsquashfs', '-no-progress', '-dest', directory, file], host);
     return readContents(directory, host);
   }
-  for (const [tool, ...args] of decompressorsOf(format)) {
-    if ((await findTool(tool, host.context.toolEnvironment.PATH ?? '')) !== undefined) {
-      return entriesOf(startTool([tool, ...args, file], host.context), file);
-    }
+  const searchPath = host.context.toolEnvironment.PATH ?? '';
+  const isInstalled = async (tool: string): Promise<boolean> =>
+    (await findTool(tool, searchPath)) !== undefined;
+  const how = await pickDecompression(format, isInstalled, `Cannot read '${file}'`);
+  if (typeof how === 'string') {
+    const archive = createReadStream(file, { highWaterMark: CHUNK_BYTES });
+    return entriesOf({ output: withoutProgram(how, archive), done: Promise.resolve() }, file);
   }
-  throw hostError(`Cannot read '${file}': it is ${format}`, `Install ${packageFor(format)}`);
+  return entriesOf(startTool([...how, file], host.context), file);
 }
 
 async function headOf(file: string): Promise<Buffer> {
@@ -68,7 +71,10 @@ async function headOf(file: string): Promise<Buffer> {
   }
 }
 
-async function entriesOf(stream: ToolStream, file: string): Promise<Contents> {
+async function entriesOf(
+  stream: Pick<ToolStream, 'output' | 'done'>,
+  file: string,
+): Promise<Contents> {
   const entries = await readTarEntries(stream.output as AsyncIterable<Buffer>).catch(
     async (error: unknown) => {
       stream.output.destroy();

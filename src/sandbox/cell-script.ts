@@ -27,22 +27,24 @@ mount --no-canonicalize --bind /proc/self/fd/4 "$root/target" || fail 'cannot bi
 exec 4<&-
 cp -L "$tool" tool || fail "cannot copy $tool"
 enter=(chroot . /tool)
+needed=()
 while read -r first arrow file rest; do
     case $first$arrow in
-    *=\\>) [ -e "$file" ] && { cp -L "$file" lib/ || fail "cannot copy $file"; } ;;
+    *=\\>) [ -e "$file" ] && needed+=("$file") ;;
     /*/ld*.so*)
         cp -L "$first" loader || fail "cannot copy $first"
         enter=(chroot . /loader --library-path /lib /tool)
         ;;
     esac
 done <<<"$libraries"
+[ "\${#needed[@]}" -eq 0 ] || cp -L -- "\${needed[@]}" lib/ || fail 'cannot copy the libraries'
 `;
 
 const LOCK = `mount -o remount,ro "$root" || fail 'cannot make the tmpfs read-only'\n`;
 
 /**
  * Arguments: target, program, number of the feeder's words, those, the program's arguments.
- * Descriptor 3 is the input. Prints `ended FEEDER WRITER`, their statuses.
+ * Descriptor 3 is the input, as it is where there is no feeder. Prints `ended FEEDER WRITER`, their statuses.
  *
  * What the program leaves unread is read as well, for the sake of a checksum at the very end.
  */
@@ -51,13 +53,20 @@ count=$1
 shift
 feed=("\${@:1:count}")
 shift "$count"
-"\${feed[@]}" <&3 3<&- | {
-    "\${enter[@]}" "$@" 3<&-
-    status=$?
+exec <&3 3<&-
+write() {
+    "\${enter[@]}" "$@"
+    local status=$?
     [ "$status" -ne 0 ] || cat >/dev/null
-    exit "$status"
+    return "$status"
 }
-printf 'ended %s\\n' "\${PIPESTATUS[*]}"
+if [ "$count" -eq 0 ]; then
+    write "$@"
+    printf 'ended 0 %s\\n' "$?"
+else
+    "\${feed[@]}" | write "$@"
+    printf 'ended %s\\n' "\${PIPESTATUS[*]}"
+fi
 `;
 
 /**

@@ -49,6 +49,8 @@ interface Member {
   readonly to?: string;
   readonly content?: string;
   readonly mode?: number;
+  /** What the header says; by default what is true. */
+  readonly size?: number;
 }
 
 const TYPES = { file: '0', hardlink: '1', symlink: '2', char: '3', dir: '5' } as const;
@@ -67,7 +69,7 @@ function memberOf(member: Member): Buffer {
   header.write(octal(member.mode ?? 0o644, 8), 100);
   header.write(octal(0, 8), 108);
   header.write(octal(0, 8), 116);
-  header.write(octal(content.length, 12), 124);
+  header.write(octal(member.size ?? content.length, 12), 124);
   header.write(octal(1_700_000_000, 12), 136);
   header.write('        ', 148);
   header.write(TYPES[member.type ?? 'file'], 156);
@@ -439,6 +441,28 @@ test('damage behind the end of the tar is noticed: the checksum of the whole is 
   assert.equal(extract(where.archive, where.root).status, 4);
 });
 
+test('a gzip is what gzip says it is: members, zeros behind them, and nothing else', async () => {
+  const plain = tarOf([{ name: 'first', content: 'x'.repeat(5000) }]);
+  const parts = [plain.subarray(0, 700), plain.subarray(700)].map((part) => gzipSync(part));
+  const whole = Buffer.concat(parts);
+  const damaged = Buffer.from(gzipSync(execFileSync('head', ['-c', '300000', '/dev/urandom'])));
+  damaged.fill(0xff, 1000, 1100);
+  const cases = [
+    { bytes: whole, status: 0, says: /\(gzip\) with zlib and tar/ },
+    { bytes: Buffer.concat([whole, Buffer.alloc(1000)]), status: 0, says: /Extracted/ },
+    { bytes: Buffer.concat([whole, Buffer.from('more')]), status: 4, says: /it is damaged: inco/ },
+    { bytes: whole.subarray(0, -4), status: 4, says: /it was cut off/ },
+    { bytes: Buffer.concat([parts[0] ?? whole, damaged]), status: 4, says: /it is damaged: / },
+  ];
+  for (const { bytes, status, says } of cases) {
+    const where = await arena();
+    await writeFile(where.archive, bytes);
+    const outcome = extract(where.archive, where.root);
+    assert.equal(outcome.status, status, outcome.said);
+    assert.match(outcome.said, says);
+  }
+});
+
 test('a web page, an empty file and a directory are no archives', async () => {
   const where = await arena();
   await writeFile(where.archive, '<!DOCTYPE html><title>Sign in</title>');
@@ -450,9 +474,26 @@ test('a web page, an empty file and a directory are no archives', async () => {
   assert.deepEqual(await readdir(where.root), [], 'nothing was begun');
 });
 
-test('a killed extraction leaves no process and no mount, and the root is marked', async () => {
-  const where = await arena();
-  await writeFile(where.archive, tarOf([{ name: 'x', content: 'y'.repeat(64 << 20) }]));
+/** Two GiB of zeros, of which nothing is read before there is somebody to end it. */
+const LARGE = { size: 2 ** 31, step: 2 ** 26 };
+
+for (const format of ['tar', 'gzip'] as const) {
+  test(`a killed extraction of a ${format} leaves no process and no mount, and the root is marked`, async () => {
+    const where = await arena();
+    const header = memberOf({ name: 'x', size: LARGE.size });
+    if (format === 'tar') {
+      await writeFile(where.archive, header);
+      await truncate(where.archive, header.length + LARGE.size + 1024);
+    } else {
+      const zeros = gzipSync(Buffer.alloc(LARGE.step), { level: 1 });
+      const steps = Array.from({ length: LARGE.size / LARGE.step }, () => zeros);
+      await writeFile(where.archive, Buffer.concat([gzipSync(header), ...steps]));
+    }
+    await killWhenItWrites(where);
+  });
+}
+
+async function killWhenItWrites(where: Arena): Promise<void> {
   const child = spawn(process.execPath, [DIBKIT, 'extract', where.archive, where.root], {
     stdio: 'ignore',
   });
@@ -471,4 +512,4 @@ test('a killed extraction leaves no process and no mount, and the root is marked
   for (let left = ['?']; left.length > 0; ) {
     left = [...(await leaksOf(where.root))];
   }
-});
+}

@@ -5,7 +5,7 @@ import { type ExtractionFacts, judgeExtraction } from '../../../src/cache/extrac
 const GOOD: ExtractionFacts = {
   archive: 'a.tgz',
   root: '/root',
-  feed: ['pigz', '-dc'],
+  feed: ['xz', '-dc'],
   write: ['tar', '--extract'],
   feeder: 0,
   writer: 0,
@@ -56,10 +56,27 @@ const CASES: readonly {
   },
   {
     name: 'a decompressor that failed',
-    facts: { feeder: 1, writer: 2, said: ['pigz: skipping: <stdin>: corrupted'] },
+    facts: { feeder: 1, writer: 2, said: ['xz: (stdin): Compressed data is corrupt'] },
     kind: 'verify',
-    says: /pigz failed with status 1 \(skipping/,
+    says: /xz failed with status 1 \(\(stdin\): Compressed/,
   },
+  ...(
+    [
+      { code: 'Z_BUF_ERROR', message: 'unexpected end of file', says: /: it was cut off$/ },
+      { code: 'Z_DATA_ERROR', message: 'bad check', says: /: it is damaged: bad check$/ },
+      { code: 'EIO', message: 'EIO: i/o error', says: /: it cannot be read: EIO: i\/o error$/ },
+    ] as const
+  ).map(({ code, message, says }) => ({
+    name: `what zlib or the disk says (${code})`,
+    facts: {
+      feed: [],
+      inputError: Object.assign(new Error(message), { code }),
+      writer: 2,
+      said: ['/tool: Unexpected EOF in archive'],
+    },
+    kind: 'verify',
+    says,
+  })),
   {
     name: 'a member that climbs out',
     facts: { feeder: 141, writer: 2, said: ["/tool: block 4: ../x: Member name contains '..'"] },
