@@ -1,8 +1,12 @@
 /** One attempt to get a file: no policy here, and nothing is published. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from '../events/event.ts';
+import { PLACES_HINT } from '../events/failure.ts';
+import { freeSpace } from '../events/free-space.ts';
+import { noRoom } from '../events/no-room.ts';
 import { type Answer, type Network, RefusedRequest } from './network.ts';
 import type { PartialFile, Source, Validators } from './partial-file.ts';
 import { parseRetryAfter } from './retry.ts';
@@ -45,7 +49,8 @@ const CRAWL_BYTES_PER_SECOND = 16;
 /**
  * Gets the file, or what is still missing of it, into `request.partial`.
  *
- * @throws what the file system throws, and the reason when the context's signal is aborted.
+ * @throws Failed `disk-full` before the first byte when the server says how many there are; what the
+ * file system throws; and the reason when the context's signal is aborted.
  */
 export async function download(
   request: DownloadRequest,
@@ -182,6 +187,7 @@ async function pour(
   if ((totalBytes ?? 0) > maxBytes) {
     refuse();
   }
+  await assertRoom({ url, partial, totalBytes: totalBytes ?? 0 });
   for await (const chunk of chunks) {
     await partial.append(chunk);
     if (partial.position > maxBytes) {
@@ -190,6 +196,20 @@ async function pour(
     watch.note(chunk.length, { url, receivedBytes: partial.position, totalBytes });
   }
   await partial.drain();
+}
+
+/** What would not fit is not begun. @throws Failed `disk-full`. */
+async function assertRoom({
+  url,
+  partial,
+  totalBytes,
+}: Pick<DownloadRequest, 'url' | 'partial'> & { readonly totalBytes: number }): Promise<void> {
+  const neededBytes = totalBytes - partial.position;
+  const directory = path.dirname(partial.path);
+  const free = await freeSpace(directory);
+  if (neededBytes > free.freeBytes) {
+    throw noRoom({ what: url, directory, free, neededBytes, hints: [PLACES_HINT] });
+  }
 }
 
 async function copyLocal(

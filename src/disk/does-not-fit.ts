@@ -96,5 +96,14 @@ export function leastFileSystemMiB(lacking: FileSystemNeed): number | undefined 
 
 /** Bytes that a disk with these files takes on the host, where holes are kept. */
 export function hostBytes(needs: readonly FileSystemNeed[]): number {
-  return needs.reduce((sum, { need, room }) => sum + need.blocks * room.rules.blockBytes, 0);
+  return needs.reduce((sum, need) => sum + bytesOf(need), 0);
+}
+
+/** Bytes of the largest volume that is made in a file of its own before it gets into the disks: see `pieces.ts`. */
+export function passingBytes(needs: readonly FileSystemNeed[]): number {
+  return Math.max(0, ...needs.filter(({ fs }) => fs.pieces !== undefined).map(bytesOf));
+}
+
+function bytesOf({ need, room }: FileSystemNeed): number {
+  return need.blocks * room.rules.blockBytes;
 }

@@ -163,6 +163,10 @@ export function failureOf(thrown: unknown): Failure {
   return { kind: 'internal', message: String(thrown) };
 }
 
+/** What helps where a file system is full, and which one that is says the message. */
+export const PLACES_HINT: string =
+  'Free some space, or point TMPDIR, --image-cache or -o at a larger file system';
+
 function fullDisk(error: Error): DiskFullFailure | undefined {
   const code = 'code' in error ? error.code : undefined;
   if (code !== 'ENOSPC' && code !== 'EDQUOT') {
@@ -173,7 +177,7 @@ function fullDisk(error: Error): DiskFullFailure | undefined {
     kind: 'disk-full',
     message: `No space left on the device while writing ${path ?? 'a file'}`,
     path: path ?? '',
-    hint: 'Free some space, or point TMPDIR, --image-cache or -o at a larger file system',
+    hint: PLACES_HINT,
   };
 }
 

@@ -74,7 +74,10 @@ export interface ConvertTo {
  * Whether qemu-img may write the clusters of a qcow2 as they come, on all cores, because they are put in
  * order afterwards (`order-qcow2.ts`). With options of the user's it is another kind of file.
  */
-export function mayComeUnordered(driver: ConvertTo, image: ImagePlan): boolean {
+export function mayComeUnordered(
+  driver: ConvertTo,
+  image: Pick<ImagePlan, 'compress' | 'qemuImgOptions'>,
+): boolean {
   return driver.name === 'qcow2' && image.compress && (image.qemuImgOptions ?? '') === '';
 }
 

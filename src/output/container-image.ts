@@ -21,6 +21,12 @@ export interface ContainerImage {
 
 export type ContainerFormat = 'oci' | 'docker';
 
+/** Every registry takes gzip; `docker save` writes layers plain, and so every `docker load` reads them. */
+export const SUITS: Readonly<Record<ContainerFormat, Compression>> = {
+  oci: 'gzip',
+  docker: 'none',
+};
+
 export interface LayerSource {
   /** What an overlay has kept of one phase, or a whole tree. */
   readonly directory: string;

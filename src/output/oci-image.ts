@@ -1,7 +1,6 @@
 /** Writes a container image: its layers, then the documents that name them by their digests. */
 import type { Context } from '../events/event.ts';
-import type { Compression } from '../plan/container-plan.ts';
-import type { ContainerFormat, ContainerImage } from './container-image.ts';
+import { type ContainerFormat, type ContainerImage, SUITS } from './container-image.ts';
 import { ImageArchive } from './oci-archive.ts';
 import {
   dockerManifest,
@@ -12,9 +11,6 @@ import {
   type WrittenLayer,
 } from './oci-documents.ts';
 import { addLayer } from './oci-layer.ts';
-
-/** Every registry takes gzip; `docker save` writes layers plain, and so every `docker load` reads them. */
-const SUITS: Readonly<Record<ContainerFormat, Compression>> = { oci: 'gzip', docker: 'none' };
 
 /** Writes `file`, an image layout or a docker-save archive. @throws Failed `tool`, `disk-full` */
 export async function writeContainerImage(

@@ -63,7 +63,7 @@ class OpenSink {
   ) {
     this.digests = new Digests(how.checksums);
     const hasFile = sink.file !== undefined && sink.itself !== true;
-    const file = hasFile ? this.#open(createWriteStream(String(sink.file))) : undefined;
+    const file = hasFile ? this.#openFile(String(sink.file)) : undefined;
     this.#hashing = sink.through === undefined;
     if (sink.through === undefined) {
       this.#first = file;
@@ -97,6 +97,14 @@ class OpenSink {
     for (const stream of this.#streams) {
       stream.destroy();
     }
+  }
+
+  /** Its errors say which file they are about, which those of a write do not. */
+  #openFile(path: string): Writable {
+    const file = this.#open(createWriteStream(path));
+    return file.prependListener('error', (error) => {
+      Object.assign(error, { path });
+    });
   }
 
   #open<T extends Writable>(stream: T): T {

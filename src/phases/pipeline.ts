@@ -33,13 +33,13 @@ import {
 } from './disk-stage.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
 import { type ImageIdentity, openSourceDate } from './image-identity.ts';
+import { assertRoomForImages } from './image-space.ts';
 import { imagesKey, keepFinished, publishKept } from './kept-images.ts';
 import { graphOf, planTree, whichBuild } from './prepare.ts';
 import { collectProducts, noteStart } from './products.ts';
 import type { EngineOrder } from './protocol.ts';
 import { runPhase } from './run-phase.ts';
 import { FSTAB_INPUT, settle } from './settle.ts';
-import { assertRoomForImages } from './space.ts';
 import { PHASES, type Phase } from './table.ts';
 
 export interface Engine {
@@ -272,8 +272,9 @@ async function writeImages(
   const { plan } = build;
   const { context } = run.engine;
   const { staging } = run.order;
+  const files = disks === undefined ? [] : [disks.main, ...disks.others.values()];
   await assertRoomForImages(
-    { order: run.order, tree: run.tree.paths.targetRoot, rawDisk: disks?.main },
+    { order: run.order, tree: run.tree.paths.targetRoot, disks: files },
     context,
   );
   const tree = {

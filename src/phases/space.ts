@@ -1,22 +1,26 @@
 /** Room on the host and in the image, looked at before what needs it is written. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { doesNotFit, hostBytes, leastFileSystemMiB, leastImageSize } from '../disk/does-not-fit.ts';
-import { archiveBytes, measureNeeds } from '../disk/fit.ts';
+import {
+  doesNotFit,
+  hostBytes,
+  leastFileSystemMiB,
+  leastImageSize,
+  passingBytes,
+} from '../disk/does-not-fit.ts';
+import { measureNeeds } from '../disk/fit.ts';
 import type { DiskPlan } from '../disk/layout.ts';
 import { type FileSystemNeed, isLacking } from '../disk/room.ts';
 import { GIB } from '../disk/sizes.ts';
 import type { Context } from '../events/event.ts';
 import { Failed } from '../events/failure.ts';
+import { freeSpace } from '../events/free-space.ts';
+import { type FreeSpace, noRoom } from '../events/no-room.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
-import { formatsOf } from '../plan/formats.ts';
 import { identifiersFrom } from '../plan/identifiers.ts';
-import { type FreeSpace, freeSpace } from '../sandbox/free-space.ts';
 import { imageSizeOf, layOutDisk, type SizedDisk } from './disk-size.ts';
 import type { BuildPaths } from './environment.ts';
 import { outputDirectory } from './prepare.ts';
-import type { EngineOrder } from './protocol.ts';
-import { noRoom } from './space-text.ts';
 
 /** Nobody builds anything in less. */
 const LEAST_BYTES = 2 ** 20;
@@ -71,9 +75,10 @@ export async function assertDiskFits(
   { directory, context }: { readonly directory: string; readonly context: Context },
 ): Promise<void> {
   const tree = disk.paths.targetRoot;
-  const free = await freeSpace(directory);
+  const places = await placesOf(directory, disk.paths.imageDir);
   const isWrong = (needs: readonly FileSystemNeed[]): boolean =>
-    needs.some(isLacking) || hostBytes(needs) > free.freeBytes;
+    needs.some(isLacking) ||
+    places.some((place) => place.neededBytes(needs) > place.free.freeBytes);
   if (!isWrong(await measureNeeds(plan, { tree, exact: false }, context))) {
     return;
   }
@@ -83,15 +88,41 @@ export async function assertDiskFits(
   if (lacking !== undefined) {
     throw doesNotFit(lacking.fs, hintsFor(disk, needs, lacking), lacking);
   }
-  if (isWrong(needs)) {
-    throw noRoom({
-      what: 'the disk',
-      directory,
-      free,
-      neededBytes: hostBytes(needs),
-      hints: [hostHint(disk, directory, free), ...largest(needs[0])],
-    });
+  for (const { at, what, free, neededBytes } of places) {
+    const bytes = neededBytes(needs);
+    if (bytes > free.freeBytes) {
+      const hints = [hostHint(disk, at, free), ...largest(needs[0])];
+      throw noRoom({ what, directory: at, free, neededBytes: bytes, hints });
+    }
   }
+}
+
+/** A directory on the host, and what it needs to have room for. */
+interface Place {
+  readonly at: string;
+  readonly what: string;
+  readonly free: FreeSpace;
+  readonly neededBytes: (needs: readonly FileSystemNeed[]) => number;
+}
+
+/** The disks go to one, the parts of volumes that lie in pieces to the other, which may be on the same file system. */
+async function placesOf(directory: string, workDir: string): Promise<readonly Place[]> {
+  const [disks, parts] = await Promise.all([stat(directory), stat(workDir)]);
+  const free = await freeSpace(directory);
+  if (disks.dev === parts.dev) {
+    const neededBytes = (needs: readonly FileSystemNeed[]): number =>
+      hostBytes(needs) + passingBytes(needs);
+    return [{ at: directory, what: 'the disk', free, neededBytes }];
+  }
+  return [
+    { at: directory, what: 'the disk', free, neededBytes: hostBytes },
+    {
+      at: workDir,
+      what: 'a volume of the disk',
+      free: await freeSpace(workDir),
+      neededBytes: passingBytes,
+    },
+  ];
 }
 
 function hostHint({ build }: DiskToWrite, directory: string, { inMemory }: FreeSpace): string {
@@ -152,45 +183,4 @@ function inodeHint({ fs, need, room }: FileSystemNeed): readonly string[] {
 
 function largest(need: FileSystemNeed | undefined): readonly string[] {
   return need?.largest === undefined ? [] : [`The largest directories: ${need.largest}`];
-}
-
-/** Of what is compared with free space some is not written as it was counted. */
-const CERTAIN_SHARE = 0.9;
-
-/**
- * Refuses to start on images that are certain not to fit beside each other; of compressed ones nobody knows.
- *
- * @throws Failed `disk-full`.
- */
-export async function assertRoomForImages(
-  {
-    order,
-    tree,
-    rawDisk,
-  }: { readonly order: EngineOrder; readonly tree: string; readonly rawDisk: string | undefined },
-  context: Context,
-): Promise<void> {
-  const { plan } = order.build;
-  const { types, compress } = plan.image;
-  const plain = {
-    archives: types.filter((type) => ['tar', 'aci'].includes(type)).length,
-    disks: formatsOf(types).filter(
-      ({ type, tools }) => tools.includes('qemu-img') && (type !== 'qcow2' || !compress),
-    ).length,
-  };
-  const archive = plain.archives === 0 ? 0 : await archiveBytes(tree, context);
-  const disk = rawDisk === undefined ? 0 : (await stat(rawDisk)).blocks * 512 * CERTAIN_SHARE;
-  const neededBytes = plain.archives * archive + plain.disks * disk;
-  const free = await freeSpace(order.staging);
-  if (neededBytes > free.freeBytes) {
-    throw noRoom({
-      what: `the images (${types.join(', ')})`,
-      directory: outputDirectory(plan),
-      free,
-      neededBytes,
-      hints: [
-        'Choose another directory with -o, make room there, or ask for compressed formats (qcow2, tar.zst)',
-      ],
-    });
-  }
 }

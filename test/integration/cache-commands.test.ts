@@ -18,6 +18,7 @@ import {
   status,
   sumsLine,
   type TestServer,
+  withoutLength,
 } from '../rig/http-server.ts';
 import { type HookResult, ROOT, runHook } from '../rig/run-hook.ts';
 
@@ -127,8 +128,8 @@ test('dib-fetch ends with 5 when somebody else has the file for too long', async
   );
 });
 
-test('a full disk is one clear failure, and the cache is as it was', async () => {
-  await using bench = await setUp();
+/** With 1 MiB for the cache, where a file lies already; all must be as it was afterwards. */
+async function intoSmallCache(bench: Bench): Promise<HookResult> {
   const script = [
     'mount -t tmpfs -o size=1m none "$0"',
     'echo old > "$0/old"',
@@ -137,20 +138,34 @@ test('a full disk is one clear failure, and the cache is as it was', async () =>
     'exit "$code"',
   ].join('\n');
   const argv = ['unshare', '--mount', 'sh', '-c', script, bench.dir, ...fetchArgv(bench.server)];
-  const {
-    status: code,
-    stdout,
-    stderr,
-  } = await runHook([...argv, bench.target], { no_proxy: '*' });
-  assert.equal(code, 1, stderr);
-  assert.match(stderr, /^ERROR: No space left on the device while writing .*image/m);
+  const result = await runHook([...argv, bench.target], { no_proxy: '*' });
+  assert.equal(result.status, 1, result.stderr);
   assert.deepEqual(
-    stdout
+    result.stdout
       .trim()
       .split('\n')
       .filter((name) => !name.startsWith('image.dib-sums')),
     ['old'],
   );
+  return result;
+}
+
+test('a cache that is too small is told before the file comes, where the server says how long it is', async () => {
+  await using bench = await setUp();
+  bench.server.serve('/image', stallAfter(IMAGE, 1));
+  const { stderr } = await intoSmallCache(bench);
+  assert.match(
+    stderr,
+    /^ERROR: No space left for http:\S+\/image in '.*': 2\.9 MiB are needed, (0\.9|1) MiB of 1 MiB are free$/m,
+  );
+  assert.match(stderr, /point TMPDIR, --image-cache or -o at a larger file system/);
+});
+
+test('a disk that is full while a file comes is one clear failure, and the cache is as it was', async () => {
+  await using bench = await setUp();
+  bench.server.serve('/image', withoutLength(IMAGE));
+  const { stderr } = await intoSmallCache(bench);
+  assert.match(stderr, /^ERROR: No space left on the device while writing .*image/m);
 });
 
 test('a read-only cache serves what it has offline, and else is one clear failure', async () => {

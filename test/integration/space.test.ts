@@ -21,7 +21,7 @@ import type { DiskPlan, FileSystemLayout } from '../../src/disk/layout.ts';
 import { MKE2FS_CONFIG } from '../../src/disk/mke2fs-config.ts';
 import { roomOf } from '../../src/disk/room.ts';
 import type { Context } from '../../src/events/event.ts';
-import { hook, openRig, type Rig } from '../rig/rig.ts';
+import { hook, openRig, type Result, type Rig } from '../rig/rig.ts';
 import { EFI, MBR, planOf } from '../unit/disk/configs.ts';
 
 let top = '';
@@ -275,7 +275,22 @@ async function onSmallFileSystem(
   }
 }
 
-const HOST_CASES: readonly (readonly [string, readonly string[], RegExp])[] = [
+/** Two disks; what `addBallast` adds is on the second. */
+const TWO_DISKS = `
+- local_loop: {name: image0}
+- local_loop: {name: data, size: 100MiB}
+- mkfs: {name: root, base: image0, type: ext4, mount: {mount_point: /}}
+- mkfs: {name: big, base: data, type: ext4, mount: {mount_point: /opt/big}}
+`;
+
+type HostCase = readonly [
+  what: string,
+  args: readonly string[],
+  says: RegExp,
+  env?: Readonly<Record<string, string>>,
+];
+
+const HOST_CASES: readonly HostCase[] = [
   [
     'a disk',
     ['-t', 'raw'],
@@ -286,20 +301,30 @@ const HOST_CASES: readonly (readonly [string, readonly string[], RegExp])[] = [
     ['-t', 'tar,aci'],
     /No space left for the images \(tar, aci\) in '.*\/out': 6\d(\.\d)? MiB are needed, \d(\.\d)? MiB of 8 MiB are free/,
   ],
+  [
+    'a compressed qcow2, which is there twice for a moment',
+    ['-t', 'qcow2'],
+    /No space left for the images \(qcow2\) in '.*\/out': about [56]\d(\.\d)? MiB are needed \(by a sample of the files\), \d(\.\d)? MiB of 8 MiB are free(.|\n)*there twice while/,
+  ],
+  [
+    'a further disk',
+    ['-t', 'vmdk'],
+    /No space left for the images \(vmdk\) in '.*\/out': [34]\d(\.\d)? MiB are needed, \d(\.\d)? MiB of 8 MiB are free/,
+    { DIB_BLOCK_DEVICE_CONFIG: TWO_DISKS },
+  ],
 ];
 
-for (const [what, args, says] of HOST_CASES) {
+for (const [what, args, says, env = {}] of HOST_CASES) {
   test(`where images go there is too little room for ${what}: told before they are written`, async () => {
     await using rig = await openRig();
     await addBallast(rig);
     await onSmallFileSystem(rig.out, '8m', async () => {
       writeFileSync(path.join(rig.out, 'image.raw'), 'old');
-      const { status, stderr, events } = await rig.run('disk-image-create', [
-        '-n',
-        ...args,
-        'tiny',
-        'filling',
-      ]);
+      const { status, stderr, events } = await rig.run(
+        'disk-image-create',
+        ['-n', ...args, 'tiny', 'filling'],
+        { env },
+      );
       assert.equal(status, 1, stderr);
       assert.match(stderr, says);
       assert.match(stderr, /with -o/);
@@ -311,6 +336,42 @@ for (const [what, args, says] of HOST_CASES) {
     });
   });
 }
+
+function warningsOf(events: Result['events']): readonly string[] {
+  return events.flatMap((event) =>
+    event.kind === 'message' && event.level === 'warning' ? [event.text] : [],
+  );
+}
+
+test('what compresses well is not refused, however large it is', async () => {
+  await using rig = await openRig();
+  await rig.element('wordy', {
+    'install.d/10-wordy': hook('yes "the same words again" | head -c 20000000 >/words || true'),
+  });
+  await onSmallFileSystem(rig.out, '12m', async () => {
+    const args = ['-n', '-t', 'tar.xz,qcow2', 'tiny', 'wordy'];
+    const { status, stderr, events } = await rig.run('disk-image-create', args);
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(warningsOf(events), []);
+    assert.deepEqual((await readdir(rig.out)).toSorted(), ['image.qcow2', 'image.tar.xz']);
+  });
+});
+
+test('what may fit is tried, with a warning of what is expected', async () => {
+  await using rig = await openRig();
+  await addBallast(rig);
+  await onSmallFileSystem(rig.out, '24m', async () => {
+    const args = ['-n', '-t', 'tar.zst', 'tiny', 'filling'];
+    const { status, stderr, events } = await rig.run('disk-image-create', args);
+    assert.equal(status, 1, stderr);
+    assert.match(
+      warningsOf(events).join('\n'),
+      /There may be too little room for the images \(tar\.zst\) in '.*\/out': about 2\d(\.\d)? MiB are needed \(by a sample of the files\), 2[34](\.\d)? MiB of 24 MiB are free/,
+    );
+    assert.match(stderr, /ERROR: No space left on the device while writing .*image\.tar\.zst$/m);
+    assert.deepEqual(await readdir(rig.out), []);
+  });
+});
 
 test('a file system that is full already is told before any work', async () => {
   await using rig = await openRig();

@@ -85,6 +85,14 @@ export function file(
   return ranged(content, { contentType, ranges: true }, (response, body) => response.end(body));
 }
 
+/** Does not say how long the file is. */
+export function withoutLength(content: Uint8Array | string): Behaviour {
+  return (_request, response) => {
+    response.write(Buffer.from(content));
+    response.end();
+  };
+}
+
 /** Sends the whole file whatever part was asked for. */
 export function fileWithoutRanges(content: Uint8Array | string, cutAfter?: number): Behaviour {
   return ranged(content, { ranges: false }, (response, body) =>

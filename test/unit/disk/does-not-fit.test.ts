@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import {
   doesNotFit,
   fitsIn,
+  hostBytes,
   leastFileSystemMiB,
   leastImageSize,
+  passingBytes,
 } from '../../../src/disk/does-not-fit.ts';
 import { type FileSystemNeed, isLacking, roomOf, rootHasRoom } from '../../../src/disk/room.ts';
 import { EFI, MBR, planOf, SEPARATE } from './configs.ts';
@@ -70,4 +72,16 @@ test('rootHasRoom() looks at bytes and at inodes', () => {
   assert.ok(rootHasRoom(plan, { usedKiB: 1000, inodes: 100 }));
   assert.ok(!rootHasRoom(plan, { usedKiB: 600 * 1024, inodes: 100 }));
   assert.ok(!rootHasRoom(plan, { usedKiB: 1000, inodes: 1_000_000 }));
+});
+
+test('a volume that lies in pieces is on the host twice, one at a time', () => {
+  const inPieces = (need: FileSystemNeed): FileSystemNeed => ({
+    ...need,
+    fs: { ...need.fs, pieces: [{ image: 'image0', offsetBytes: 0, sizeBytes: 1 }] },
+  });
+  const needOf = (blocks: number): FileSystemNeed => needAt(MBR, 64, { blocks, inodes: 12 });
+  const needs = [needOf(7000), inPieces(needOf(3000)), inPieces(needOf(5000))];
+  assert.equal(hostBytes(needs), 15_000 * 1024);
+  assert.equal(passingBytes(needs), 5000 * 1024);
+  assert.equal(passingBytes([needOf(7000)]), 0);
 });

@@ -1,13 +1,6 @@
 /** How much can still be written to a file system. */
 import { statfs } from 'node:fs/promises';
-
-export interface FreeSpace {
-  readonly freeBytes: number;
-  readonly totalBytes: number;
-  /** Absent where the file system makes them as they are needed. */
-  readonly freeInodes?: number;
-  readonly inMemory: boolean;
-}
+import type { FreeSpace } from './no-room.ts';
 
 /** Source: statfs(2). */
 const TMPFS = 0x01021994;
@@ -15,6 +8,11 @@ const TMPFS = 0x01021994;
 /** Of the file system that a directory is on. */
 export async function freeSpace(directory: string): Promise<FreeSpace> {
   const { type, bsize, blocks, bfree, bavail, files, ffree } = await statfs(directory);
+  if (blocks === 0) {
+    // Some that are made by programs do not say.
+    const unknown = Number.POSITIVE_INFINITY;
+    return { freeBytes: unknown, totalBytes: unknown, inMemory: false };
+  }
   return {
     // The last ones of many file systems are for root alone.
     freeBytes: (process.geteuid?.() === 0 ? bfree : bavail) * bsize,

@@ -1,0 +1,82 @@
+/** Room for the images, looked at before the first is written. */
+import { stat } from 'node:fs/promises';
+import { measureContent, sampleShare } from '../disk/tree-content.ts';
+import type { Context } from '../events/event.ts';
+import { freeSpace } from '../events/free-space.ts';
+import { describeRoom, type NoRoom, noRoom } from '../events/no-room.ts';
+import { type ImagesToBe, imageRoom, isGuess, needsTwice } from '../output/image-room.ts';
+import { formatsOf } from '../plan/formats.ts';
+import { outputDirectory } from './prepare.ts';
+import type { EngineOrder } from './protocol.ts';
+
+export interface ImagesToWrite {
+  readonly order: EngineOrder;
+  /** The finished tree. */
+  readonly tree: string;
+  /** The raw disks; the first is the one that all formats are made of. */
+  readonly disks: readonly string[];
+}
+
+/**
+ * Refuses to start on images that are certain not to fit beside each other. Of compressed ones a sample of the files
+ * says what may be expected: it is refused when not even half of that would fit, and warned of otherwise.
+ *
+ * @throws Failed `disk-full`.
+ */
+export async function assertRoomForImages(
+  { order, tree, disks }: ImagesToWrite,
+  context: Context,
+): Promise<void> {
+  const { plan } = order.build;
+  const { compression } = plan.container;
+  const image: ImagesToBe = {
+    ...plan.image,
+    ...(compression === undefined ? {} : { compression }),
+  };
+  const free = await freeSpace(order.staging);
+  const found = await Promise.all(disks.map((file) => stat(file)));
+  const ofTree = formatsOf(image.types).some(({ source }) => source === 'tree');
+  // Nobody has to look at the tree for a disk that fits twice.
+  const sized = ofTree ? await measureContent(tree, context) : undefined;
+  const most = {
+    archiveBytes: sized?.mostArchiveBytes ?? 0,
+    diskBytes: found.map((disk) => disk.size),
+    share: 1,
+  };
+  if (imageRoom(image, most, 'most') <= free.freeBytes) {
+    return;
+  }
+  const content = sized ?? (await measureContent(tree, context));
+  const likely = {
+    archiveBytes: content.archiveBytes,
+    diskBytes: found.map(({ blocks }) => blocks * 512),
+    share: isGuess(image) ? await sampleShare(tree, content, context) : 1,
+  };
+  const neededBytes = imageRoom(image, likely, 'expected');
+  if (neededBytes <= free.freeBytes) {
+    return;
+  }
+  const lack: NoRoom = {
+    what: `the images (${plan.image.types.join(', ')})`,
+    directory: outputDirectory(plan),
+    free,
+    neededBytes,
+    ...(isGuess(image) ? { guessedBy: 'by a sample of the files' } : {}),
+    hints: hintsFor(image),
+  };
+  if (imageRoom(image, likely, 'least') > free.freeBytes) {
+    throw noRoom(lack);
+  }
+  const text = `There may be too little room for ${lack.what} in '${lack.directory}': ${describeRoom(lack)}`;
+  context.emit({ kind: 'message', level: 'warning', text: [text, ...lack.hints].join('. ') });
+}
+
+function hintsFor(image: ImagesToBe): readonly string[] {
+  const place = 'Choose another directory with -o, make room there';
+  return [
+    isGuess(image)
+      ? place.replace(', make', ' or make')
+      : `${place}, or ask for compressed formats (qcow2, tar.zst)`,
+    ...(needsTwice(image) ? ['A compressed qcow2 is there twice while it is put in order'] : []),
+  ];
+}
