@@ -3,10 +3,12 @@
  *
  * Source of the cases: dib contract, 6.1 (compat).
  */
+
 import { createReadStream, createWriteStream, type Stats } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { makeNamedDirectories } from '../events/make-directories.ts';
 import { type FetchContext, type FetchedFile, fetchFile } from './fetch-file.ts';
 import { acquireLock } from './lock.ts';
 import { PartialFile } from './partial-file.ts';
@@ -37,7 +39,7 @@ export async function copyUrl(spec: UrlCopySpec, context: FetchContext): Promise
   if ((await find(spec.destination))?.isFIFO() === true) {
     return await copyIntoPipe(spec, context);
   }
-  await mkdir(path.dirname(spec.destination), { recursive: true });
+  await makeNamedDirectories(path.dirname(spec.destination));
   const command = `cache-url ${spec.url}`;
   await using _lock = await acquireLock(spec.destination, { command }, context);
   const before = await find(spec.destination);

@@ -13,9 +13,10 @@
  * Beside the file `X`: `X.dib-verified` (what was verified), `X.dib-partial.*` (while it arrives),
  * `X.dib-lock/`, `X.quarantined-*`. Content gets the name `X` only after its digest was right.
  */
-import { mkdir } from 'node:fs/promises';
+
 import path from 'node:path';
 import { Failed, failureOf } from '../events/failure.ts';
+import { makeNamedDirectories } from '../events/make-directories.ts';
 import type { FetchContext } from './fetch-file.ts';
 import { acquireLockUnless, type Lock } from './lock.ts';
 import { hashFile, readRecord } from './record.ts';
@@ -91,7 +92,7 @@ async function bringUpToDate(
   if (known !== undefined && known === expected?.sha256) {
     return { path: spec.path, sha256: known, how: 'known' };
   }
-  await mkdir(path.dirname(spec.path), { recursive: true });
+  await makeNamedDirectories(path.dirname(spec.path));
   const alreadyDone = (): Promise<VerifiedFile | undefined> => findDone(spec, since);
   return await whileLocked({ ...spec, alreadyDone }, context, async (locked) => {
     const { bringUpToDateLocked, findExpected } = await loadFetching();

@@ -2,6 +2,7 @@
  * The command's side of a build: it makes the work directories, starts the engine inside its
  * namespaces, shows what happens, and cleans up after it, whatever becomes of it.
  */
+
 import path from 'node:path';
 import { ciSystem } from '../events/ci-log.ts';
 import type { Emit } from '../events/event.ts';
@@ -9,6 +10,7 @@ import { readEventLines } from '../events/event-lines.ts';
 import { FactsReader } from '../events/facts-reader.ts';
 import { exitCode, Failed, type Failure, failureOf, hostError } from '../events/failure.ts';
 import { FanOut } from '../events/fan-out.ts';
+import { makeDirectories } from '../events/make-directories.ts';
 import { renderSummary } from '../events/summary.ts';
 import { describeTerminal } from '../events/terminal.ts';
 import { assertCanBreak } from '../phases/breakpoints.ts';
@@ -22,7 +24,6 @@ import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
 import { assertSomeRoom } from '../phases/space.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { toolPath } from '../sandbox/host-tools.ts';
-import { makeDirectories } from '../sandbox/make-directories.ts';
 import type { Contained } from '../sandbox/namespace.ts';
 import { statusOf } from '../sandbox/process.ts';
 import { Reaper } from '../sandbox/reaper.ts';

@@ -1,12 +1,13 @@
 /** Builds of several images: one process each, some at once, their output kept apart. */
+
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { renderDuration } from '../events/duration.ts';
 import { configError } from '../events/failure.ts';
 import { quoteWord } from '../events/failure-text.ts';
+import { makeDirectories } from '../events/make-directories.ts';
 import type { ImageJob } from '../plan/image-file.ts';
 import { logNames } from '../plan/image-logs.ts';
 import { type Command, eachLine, start, statusOf } from '../sandbox/process.ts';
@@ -68,7 +69,7 @@ export function printJob(job: ImageJob): void {
 }
 
 async function makeLogs(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true }).catch((error: Error) => {
+  await makeDirectories(directory).catch((error: Error) => {
     throw configError(`Cannot make the directory for logs '${directory}': ${error.message}`);
   });
 }

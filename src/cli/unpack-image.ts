@@ -1,5 +1,6 @@
 /** `dibkit unpack-image`, which hooks call as `dib-unpack-image`: a container image into a directory. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+
+import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +9,7 @@ import { type Unpacked, unpackImage } from '../cache/docker-archive-apply.ts';
 import type { Decompressing } from '../cache/docker-archive-read.ts';
 import type { Context } from '../events/event.ts';
 import { failureOf, usageError } from '../events/failure.ts';
+import { makeNamedDirectories } from '../events/make-directories.ts';
 import { findTool } from '../sandbox/host-tools.ts';
 import { type Running, runTool, start, statusOf } from '../sandbox/process.ts';
 import { extractionHost, untilSignalled } from './extract.ts';
@@ -52,7 +54,7 @@ export async function unpackImageCommand(argv: readonly string[]): Promise<numbe
   try {
     const unpacked = await untilSignalled(async (context) => {
       if (keep !== undefined) {
-        await mkdir(keep, { recursive: true });
+        await makeNamedDirectories(keep);
       }
       return unpackImage(
         { archive, root, spool, ...(keep === undefined ? {} : { keep }) },

@@ -16,10 +16,12 @@
  * A layer appears by one rename, complete. Removing starts with one rename too, under the lock that
  * builds hold while they choose layers.
  */
+
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
+import { makeDirectories } from '../events/make-directories.ts';
 import { runTool } from '../sandbox/process.ts';
 import { type FlockMode, takeFlock } from './flock.ts';
 import { isKey, type LayerRecord, parseRecord, slotOfKey } from './record.ts';
@@ -52,9 +54,9 @@ export class LayerStore {
 
   async make(): Promise<void> {
     // Layers hold what images hold, keys and passwords included.
-    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    await makeDirectories(this.directory, 0o700);
     for (const each of [this.builds, this.images, path.join(this.directory, '.locks')]) {
-      await mkdir(each, { recursive: true });
+      await makeDirectories(each);
     }
   }
 

@@ -17,9 +17,11 @@
  *
  * Names of lists and logs are the original's. Source: migration facts, 1.2.
  */
+
 import { promises as fs } from 'node:fs';
 import path from 'node:path';
 import { configError } from '../events/failure.ts';
+import { makeDirectories } from '../events/make-directories.ts';
 import type { SystemName } from './config.ts';
 import { systemKey } from './config.ts';
 import type { RunRecord } from './run-record.ts';
@@ -108,7 +110,7 @@ export async function openState(root: string): Promise<StatePaths> {
   const paths = statePaths(root);
   try {
     for (const dir of [paths.data, paths.pending, paths.log, paths.runs]) {
-      await fs.mkdir(dir, { recursive: true });
+      await makeDirectories(dir);
       await fs.access(dir, 2);
     }
   } catch (error) {

@@ -187,6 +187,20 @@ function cacheUrl(bench: Bench, ...words: readonly string[]): Promise<HookResult
   return runHook([CACHE_URL, ...words], { no_proxy: '*', TMPDIR: bench.dir });
 }
 
+test('a place in /proc ends the commands, and does not keep them waiting', async () => {
+  await using bench = await setUp();
+  const place = '/proc/nowhere/image';
+  const commands = [
+    [...fetchArgv(bench.server), place],
+    [CACHE_URL, `${bench.server.url}/image`, place],
+  ];
+  for (const argv of commands) {
+    const { status: code, stderr } = await runHook(argv, { no_proxy: '*' });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /Cannot make the directory '\/proc\/nowhere': ENOENT/);
+  }
+});
+
 test('cache-url has the words and statuses of upstream', async () => {
   await using bench = await setUp();
   const { server, target } = bench;

@@ -521,6 +521,13 @@ test('a disk that becomes full while submit runs does not take the answer away',
   assert.match(said, /^http\S+ p1 1$/m);
 });
 
+test('a state directory in /proc ends the run, and does not keep it waiting', () => {
+  const argv = [COMMAND, 'run', '--state', '/proc/nowhere/state'];
+  const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, /Cannot keep the state in '\/proc\/nowhere\/state': ENOENT/);
+});
+
 test('a state directory that cannot be written is named before anything is done', async () => {
   await using rig = await MigrationRig.open();
   const blocked = path.join(rig.dir, 'blocked');

@@ -1,8 +1,10 @@
 /** Puts a container with the service in the place of the last one. */
-import { access, mkdir, readdir, readFile } from 'node:fs/promises';
+
+import { access, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../../events/event.ts';
 import { configError, type Failed, hostError } from '../../events/failure.ts';
+import { makeDirectories } from '../../events/make-directories.ts';
 import { runTool } from '../../sandbox/process.ts';
 import {
   type Argv,
@@ -142,7 +144,7 @@ async function quietly(argv: Argv, context: Context): Promise<void> {
 /** Docker would make it, podman would not. A volume is made by both. */
 async function makeStateDirectory(state: string): Promise<void> {
   if (path.isAbsolute(state)) {
-    await mkdir(state, { recursive: true }).catch((error: Error) => {
+    await makeDirectories(state).catch((error: Error) => {
       throw hostError(`Cannot keep the state in '${state}': ${error.message}`);
     });
   }
