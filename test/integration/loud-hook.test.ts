@@ -1,4 +1,4 @@
-/** A hook that prints 100 MB: what we hold of it does not grow with it. */
+/** A hook that prints 200 MB: what we hold of it does not grow with it. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,14 +8,15 @@ import { test } from 'node:test';
 import { hook, openRig } from '../rig/rig.ts';
 import { ROOT } from '../rig/run-hook.ts';
 
-const MEGABYTES = 100;
+const MEGABYTES = 200;
 /** A process of ours needs about 70 at rest, and would need several times the text to keep it. */
 const MOST_MB = 200;
 const LOOK_EVERY_MS = 100;
 
+/** In lines of a kilobyte: what is kept would be the same, and each line costs time. */
 const LOUD = hook(`
-  awk -v lines=${MEGABYTES * 10_000} 'BEGIN {
-    line = sprintf("%99s", ""); gsub(" ", "x", line)
+  awk -v lines=${MEGABYTES * 1000} 'BEGIN {
+    line = sprintf("%999s", ""); gsub(" ", "x", line)
     for (i = 0; i < lines; i++) print line
   }'`);
 

@@ -34,8 +34,9 @@ export async function writeDockerArchive(workshop: Workshop, image: DockerArchiv
   }
   members.push(...(await describeImage(dir, image, sums)));
   const options = ['--no-recursion', '--owner=0', '--group=0', '--numeric-owner', '--mtime=@0'];
-  // Quick rather than small: it is read once or twice.
-  await workshop.run`tar --create ${options} --directory ${dir} ${members} | xz -1 --threads=0 >${image.output}`;
+  // Quick rather than small: it is read a few times. A third of the time of `xz -1`.
+  const quick = ['--threads=0', '--lzma2=preset=0,dict=64KiB,nice=32,depth=1'];
+  await workshop.run`tar --create ${options} --directory ${dir} ${members} | xz ${quick} >${image.output}`;
   await rm(dir, { recursive: true });
   await writeSum(image.output);
 }
