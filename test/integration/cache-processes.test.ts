@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -21,8 +22,11 @@ interface Directory extends AsyncDisposable {
   readonly path: string;
 }
 
+/** In memory where that can be: on a disk a write may wait for seconds for what others write, and times count here. */
+const TEMPORARY = existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
+
 async function temporary(): Promise<Directory> {
-  const dir = await mkdtemp(path.join(os.tmpdir(), 'cache-'));
+  const dir = await mkdtemp(path.join(TEMPORARY, 'cache-'));
   return { path: dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) };
 }
 
@@ -103,6 +107,7 @@ test('50 rounds: one of eight is killed at any moment, the others get the file w
         `round ${round}`,
       );
       assert.deepEqual(await readFile(target), IMAGE);
+      await rm(target);
       workers.push(await CacheWorker.start());
     }
     // Who was killed while it reached for the lock may leave that; the next who takes it tidies up.
@@ -169,9 +174,8 @@ test('the lock of a killed process is free at once', async () => {
   holder.order({ hold: target });
   await holder.answer();
   await holder.kill();
-  const started = performance.now();
-  await using _lock = await acquireLock(target, {}, CONTEXT);
-  assert.ok(performance.now() - started < 1000);
+  // With one look: there is nothing to wait for.
+  await using _lock = await acquireLock(target, { waitMs: 0 }, CONTEXT);
 });
 
 test('a wait for a lock ends when it is no longer wanted, and leaves nothing', async () => {
