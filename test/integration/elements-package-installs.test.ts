@@ -170,7 +170,19 @@ test('squash: elements come in their order, and an install wins over what others
   });
 });
 
+/** Each line has ten times the values of the one before. */
+const BOMB = [
+  'a: &a0 [x]',
+  ...[1, 2, 3, 4, 5, 6, 7, 8].map(
+    (n) =>
+      `b${n}: &a${n} [${Array(10)
+        .fill(`*a${n - 1}`)
+        .join(', ')}]`,
+  ),
+].join('\n');
+
 const WRONG: readonly { readonly yaml: string; readonly says: RegExp }[] = [
+  { yaml: BOMB, says: /alias/i },
   { yaml: 'a: {when: X ~ 1}', says: /package 'a': Malformed when line: <X ~ 1>/ },
   { yaml: 'a: {when: NOWHERE = 1}', says: /package 'a': 'when' tests NOWHERE, which is not set/ },
   { yaml: 'a: {arch: amd64, not-arch: arm64}', says: /'arch' and 'not-arch' exclude each other/ },
@@ -180,7 +192,7 @@ const WRONG: readonly { readonly yaml: string; readonly says: RegExp }[] = [
 ];
 
 for (const { yaml, says } of WRONG) {
-  test(`squash names element and file of the error in ${JSON.stringify(yaml)}`, async () => {
+  test(`squash names element and file of the error in ${JSON.stringify(yaml).slice(0, 60)}`, async () => {
     const { result } = await squash({ good: 'curl:', bad: yaml });
     assert.equal(result.status, 1);
     assert.match(result.stderr, /element 'bad': .*\/bad\/package-installs\.yaml: /);

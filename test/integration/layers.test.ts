@@ -221,6 +221,15 @@ test('dibkit cache lists, shows, verifies and prunes the store, but not what a b
     return entries.find(({ phase }) => phase === 'root')?.key ?? '';
   };
   const root = await rootKey();
+  const unknown = await rig.run('dibkit', ['cache', 'show', 'none']);
+  assert.deepEqual([unknown.status, unknown.stdout], [2, '']);
+  assert.match(
+    unknown.stderr,
+    /^ERROR: There is no layer 'none' in '.*'\n(.|\n)*dibkit cache ls lists them/,
+  );
+  const any = await rig.run('dibkit', ['cache', 'show', '']);
+  assert.equal(any.status, 2);
+  assert.match(any.stderr, /^ERROR: '' could be any of [-0-9a-f]+, [-0-9a-f]+/);
   const shown = await rig.run('dibkit', ['cache', 'show', root.slice(0, 12)]);
   assert.equal(JSON.parse(shown.stdout).phase, 'root');
   const fine = await rig.run('dibkit', ['cache', 'verify']);

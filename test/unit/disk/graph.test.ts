@@ -70,6 +70,10 @@ const WRONG: readonly (readonly [string, RegExp])[] = [
     /mount "mount_image0" cannot lie on local_loop/,
   ],
   [`${WHOLE}- mkfs: {base: image0, type: ext4, name: z}`, /"image0" cannot carry both/],
+  [
+    `${LVM}- mkfs: {name: z, base: root, type: ext4}`,
+    /"root" cannot carry both "(pv|z)" and "(pv|z)"/,
+  ],
   [WHOLE.replace('name: mkfs_root', 'type: swap'), /cannot be "swap"|No file system/],
 ];
 
@@ -80,6 +84,18 @@ test('buildGraph() refuses what does not go together', () => {
     assert.match(failure.message, message);
     assert.ok(failure.kind === 'config' && failure.at?.file === 'disk.yaml', failure.message);
   }
+});
+
+test('buildGraph() says what to do about what is not there', () => {
+  const nowhere = failureFrom(() => graphOf(`${WHOLE}- mkfs: {base: nowhere, type: ext4}`));
+  assert.match(
+    nowhere.hint ?? '',
+    /Nothing is called "nowhere": see the key "base" of "mkfs_nowhere"/,
+  );
+  const zfs = failureFrom(() => graphOf(`${WHOLE}- local_loop: {name: b, mkfs: {type: zfs}}`));
+  assert.match(zfs.hint ?? '', /The types are ext2, ext3, ext4/);
+  const plugin = failureFrom(() => graphOf('- loop: {name: a}'));
+  assert.match(plugin.hint ?? '', /The plugins are local_loop/);
 });
 
 test('mountedFileSystem() finds what is filled through a mount', () => {

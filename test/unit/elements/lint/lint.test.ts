@@ -130,3 +130,90 @@ test('an element without a README has that finding', () => {
     ['readme'],
   );
 });
+
+/** What every finding says, in words. */
+const SENTENCES: readonly (readonly [
+  files: Readonly<Record<string, Given>>,
+  check: string,
+  says: RegExp,
+])[] = [
+  [hookOf('#!/bin/sh\n', false), 'executable', /^It starts with #! and is not executable$/],
+  [hookOf(`${HEAD}if true; then\n  echo\nfi\n`), 'indent', /else than a multiple of 4 spaces$/],
+  [hookOf('#!/usr/bin/bash\necho\n'), 'bashpath', /must be #!\/bin\/bash$/],
+  [hookOf('#!/bin/bash\necho\n'), 'sete', /^No line has set -e$/],
+  [hookOf('#!/bin/bash\necho\n'), 'setu', /^No line has set -u$/],
+  [hookOf('#!/bin/bash\necho\n'), 'setpipefail', /^No line has set -o pipefail$/],
+  [hookOf('#!/bin/bash\necho\n'), 'dibdebugtrace', /DIB_DEBUG_TRACE: if it is above 0, set -x$/],
+  [hookOf(`${HEAD}export X=$(date)\n`), 'export', /hides that the command failed: X=\$\(\.\.\.\)/],
+  [hookOf(`${HEAD}which bash\n`), 'which', /^Use "command -v", which every shell has$/],
+  [hookOf(`${HEAD}\techo\n`), 'tabindent', /^Indented by a tab$/],
+  [hookOf(`${HEAD}echo`), 'newline', /^No newline at the end$/],
+  [
+    hookOf(`${HEAD}sudo rm x\n`, true, 'root.d/5-x'),
+    'safe_sudo',
+    /must name what it works on \(TARGET_ROOT/,
+  ],
+  [hookOf(`${HEAD}curl http://h/f\n`, true, 'root.d/5-x'), 'network', /cache|dib-fetch/],
+  [
+    hookOf(HEAD, true, 'install.d/5-x.sh'),
+    'neverrun',
+    /only letters, digits, _ and - in its name$/,
+  ],
+  [
+    { 'install.d/5-x': { text: 'echo\n' } },
+    'neverrun',
+    /it is not executable, and has no #! line$/,
+  ],
+  [
+    { 'postinstall.d/5-x': {} },
+    'neverrun',
+    /in 'postinstall\.d': did you mean 'post-install\.d'\?$/,
+  ],
+  [
+    { 'environment.d/5-x': { text: 'set -e\n' } },
+    'environment',
+    /^An option of the shell that is set here holds for every hook$/,
+  ],
+  [
+    { 'environment.d/5-x': { executable: true } },
+    'environment',
+    /^A file of environment\.d must not be executable$/,
+  ],
+  [
+    { 'svc-map': { text: 'a: b\n' } },
+    'undeclared',
+    /^Uses .*, but 'svc-map' is not among its element-/,
+  ],
+  [
+    { 'element-deps': { text: 'b\na\n' } },
+    'depsorder',
+    /^Not sorted: 'b' stands where 'a' belongs$/,
+  ],
+  [{ 'notes.md': {} }, 'mddocs', /^Documentation is reStructuredText here: a \.rst file$/],
+  [{ 'pkg-map': { text: '{' } }, 'pkgmap', /^No JSON: /],
+  [{ 'a.yaml': { text: 'a: [\n' } }, 'yaml', /end with a \]$/],
+];
+
+function hookOf(
+  text: string,
+  executable = true,
+  path = 'install.d/5-x',
+): Readonly<Record<string, Given>> {
+  return { [path]: { text, executable } };
+}
+
+test('every finding is said in words', () => {
+  for (const [files, check, says] of SENTENCES) {
+    const all = Object.entries(files).map(([path, { text = '', executable = false }]) => ({
+      path,
+      text,
+      executable,
+    }));
+    const found = lintElement({ name: 'x', files: all }, RULES).filter(
+      (one) => one.check === check,
+    );
+    assert.match(found.map(({ message }) => message).join('\n'), says, check);
+  }
+  const [readme] = lintElement({ name: 'x', files: [] }, RULES);
+  assert.match(readme?.message ?? '', /^An element needs a README\.rst that says what it is for$/);
+});
