@@ -2,15 +2,20 @@
  * Puts the clusters of a qcow2 into the order of the disk.
  *
  * qemu-img compresses on all cores only when it may write clusters as they come, and they come in another
- * order each time. What is in them is the same, so copying them in order gives the same file every time, for
+ * order each time. What is in them is the same, so putting them in order gives the same file every time, for
  * a fraction of what one core would take to compress them.
  *
  *     header | first table | second tables | clusters as they are | compressed ones, packed | counts
+ *
+ * They are moved within the file: everything goes only a little further back than it was, by as much as what comes
+ * before the compressed ones, which is in memory meanwhile. Where that would be too much, they go into another file.
  */
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import type { Context } from '../events/event.ts';
+import { type Extent, FileBlocks, PieceWriter, writeAt } from './file-blocks.ts';
 import {
   CLUSTER_BYTES,
+  type Cluster,
   clusterAt,
   clustersOf,
   ENTRIES_PER_TABLE,
@@ -25,66 +30,53 @@ import {
 } from './qcow2-tables.ts';
 import { zstdFrameBytes } from './zstd-frame.ts';
 
+/** Of what is moved to the front, in memory. */
+const MOST_IN_MEMORY = 32 << 20;
+
 /**
- * Replaces `file`, beside which there must be room for another; false, and nothing is done, when it is another
- * kind of qcow2 than we know.
+ * Puts `file` in order; false, and nothing is done, when it is another kind of qcow2 than we know. Needs room for
+ * another one beside it only where more than `mostInMemory` bytes do not compress. When this fails, or is
+ * stopped, the file is no image any more.
  */
-export async function orderQcow2(file: string, context: Pick<Context, 'signal'>): Promise<boolean> {
-  const fresh = `${file}.ordered`;
-  const from = await open(file, 'r');
+export async function orderQcow2(
+  file: string,
+  context: Pick<Context, 'signal'>,
+  mostInMemory: number = MOST_IN_MEMORY,
+): Promise<boolean> {
+  const from = await open(file, 'r+');
   try {
-    const source = new Window(from);
-    const first = Buffer.from(await source.read(0, CLUSTER_BYTES));
+    const first = await readAt(from, 0, CLUSTER_BYTES);
     const header = parseHeader(first);
     if (header === undefined) {
       return false;
     }
+    const old = await readTables(from, first, header);
+    if (old.packedAt <= mostInMemory) {
+      await moveInOrder(old, { from, to: from }, context);
+      return true;
+    }
+    const fresh = `${file}.ordered`;
     const to = await open(fresh, 'wx');
     try {
-      await copyInOrder({ source, first, header }, to, context);
+      await moveInOrder(old, { from, to }, context);
     } finally {
       await to.close();
     }
+    await rename(fresh, file);
+    return true;
   } finally {
     await from.close();
   }
-  await rename(fresh, file);
-  return true;
 }
 
-async function copyInOrder(
-  { source, first, header }: { source: Window; first: Buffer; header: Qcow2Header },
-  to: FileHandle,
-  { signal }: Pick<Context, 'signal'>,
-): Promise<void> {
-  const { l1Size, l1Offset } = header;
-  const l1 = Buffer.from(await source.read(l1Offset, l1Size * 8));
-  const tables: Table[] = [];
-  for (let index = 0; index < l1Size; index += 1) {
-    const offset = tableOffset(l1, index);
-    if (offset !== 0) {
-      const old = Buffer.from(await source.read(offset, CLUSTER_BYTES));
-      tables.push({ index, old, fresh: Buffer.alloc(CLUSTER_BYTES) });
-    }
-  }
-  const l1Clusters = Math.max(1, Math.ceil(l1.length / CLUSTER_BYTES));
-  const tablesAt = CLUSTER_BYTES * (1 + l1Clusters);
-  const plainAt = tablesAt + CLUSTER_BYTES * tables.length;
-  const copy = new Copy(source, to, {
-    plainAt,
-    packedAt: plainAt + CLUSTER_BYTES * tables.reduce((sum, table) => sum + plainIn(table), 0),
-  });
-  for (const [number, table] of tables.entries()) {
-    signal.throwIfAborted();
-    await copy.table(table);
-    const offset = tablesAt + CLUSTER_BYTES * number;
-    await writeAt(to, table.fresh, offset);
-    putOffset(l1, table.index, offset);
-  }
-  const references = await copy.end();
-  const places = await writeCounts(to, references);
-  await writeAt(to, l1, CLUSTER_BYTES);
-  await writeAt(to, withPlaces(first, { l1Offset: CLUSTER_BYTES, ...places }), 0);
+/** What a file says of its clusters, and where they will be. */
+interface OldFile {
+  readonly first: Buffer;
+  readonly l1: Buffer;
+  readonly tables: readonly Table[];
+  readonly tablesAt: number;
+  readonly plainAt: number;
+  readonly packedAt: number;
 }
 
 interface Table {
@@ -92,6 +84,51 @@ interface Table {
   readonly index: number;
   readonly old: Buffer;
   readonly fresh: Buffer;
+}
+
+async function readTables(
+  from: FileHandle,
+  first: Buffer,
+  { l1Size, l1Offset }: Qcow2Header,
+): Promise<OldFile> {
+  const l1 = await readAt(from, l1Offset, l1Size * 8);
+  const tables: Table[] = [];
+  for (let index = 0; index < l1Size; index += 1) {
+    const offset = tableOffset(l1, index);
+    if (offset !== 0) {
+      const old = await readAt(from, offset, CLUSTER_BYTES);
+      tables.push({ index, old, fresh: Buffer.alloc(CLUSTER_BYTES) });
+    }
+  }
+  const tablesAt = CLUSTER_BYTES * (1 + Math.max(1, Math.ceil(l1.length / CLUSTER_BYTES)));
+  const plainAt = tablesAt + CLUSTER_BYTES * tables.length;
+  const plain = tables.reduce((sum, table) => sum + plainIn(table), 0);
+  return { first, l1, tables, tablesAt, plainAt, packedAt: plainAt + CLUSTER_BYTES * plain };
+}
+
+async function moveInOrder(
+  old: OldFile,
+  { from, to }: { readonly from: FileHandle; readonly to: FileHandle },
+  { signal }: Pick<Context, 'signal'>,
+): Promise<void> {
+  const { tables, tablesAt, plainAt, packedAt } = old;
+  const blocks = new FileBlocks(from, extentsOf(tables));
+  const move = new Move(blocks, { plainAt, packedAt, isSame: from === to }, to);
+  for (const table of tables) {
+    signal.throwIfAborted();
+    await move.table(table);
+  }
+  const references = await move.end();
+  for (const [number, { index, fresh }] of tables.entries()) {
+    const offset = tablesAt + CLUSTER_BYTES * number;
+    await writeAt(to, fresh, offset);
+    putOffset(old.l1, index, offset);
+  }
+  const { endsAt, ...places } = await writeCounts(to, references);
+  // To the ends of their clusters: what was there before is another time's.
+  await writeAt(to, Buffer.concat([old.l1], tablesAt - CLUSTER_BYTES), CLUSTER_BYTES);
+  await writeAt(to, withPlaces(old.first, { l1Offset: CLUSTER_BYTES, ...places }), 0);
+  await to.truncate(endsAt);
 }
 
 function plainIn({ old }: Table): number {
@@ -102,75 +139,97 @@ function plainIn({ old }: Table): number {
   return count;
 }
 
-/** The clusters' way into the new file, and how often each of its clusters is referred to. */
-class Copy {
-  readonly #source: Window;
+/** Where the content of a cluster is, in the old file. */
+function extentOf(cluster: Cluster): Extent | undefined {
+  switch (cluster.kind) {
+    case 'plain':
+      return [cluster.offset, cluster.offset + CLUSTER_BYTES];
+    case 'compressed':
+      return [cluster.offset, cluster.end];
+    case 'zero':
+    case 'none':
+      return undefined;
+  }
+}
+
+function* extentsOf(tables: readonly Table[]): Iterable<Extent> {
+  for (const { old } of tables) {
+    for (let index = 0; index < ENTRIES_PER_TABLE; index += 1) {
+      const extent = extentOf(clusterAt(old, index));
+      if (extent !== undefined) {
+        yield extent;
+      }
+    }
+  }
+}
+
+/** The clusters' way into their places, and how often each cluster of the file is referred to. */
+class Move {
   readonly #to: FileHandle;
-  readonly #packed: Buffer[] = [];
+  readonly #blocks: FileBlocks;
+  readonly #plain: PieceWriter;
+  readonly #packed: PieceWriter;
   /** Of what is before the packed ones: once each. */
   readonly #references: number[];
-  #plainAt: number;
-  #packedAt: number;
-  #writtenAt: number;
 
   constructor(
-    source: Window,
+    blocks: FileBlocks,
+    at: { readonly plainAt: number; readonly packedAt: number; readonly isSame: boolean },
     to: FileHandle,
-    at: { readonly plainAt: number; readonly packedAt: number },
   ) {
-    this.#source = source;
+    const secure = async (end: number): Promise<void> => {
+      await (at.isSame ? blocks.secure(end) : undefined);
+    };
     this.#to = to;
-    this.#plainAt = at.plainAt;
-    this.#packedAt = at.packedAt;
-    this.#writtenAt = at.packedAt;
+    this.#blocks = blocks;
+    this.#plain = new PieceWriter(to, at.plainAt, secure);
+    this.#packed = new PieceWriter(to, at.packedAt, secure);
     this.#references = Array.from({ length: at.packedAt / CLUSTER_BYTES }, () => 1);
   }
 
   async table({ old, fresh }: Table): Promise<void> {
     for (let index = 0; index < ENTRIES_PER_TABLE; index += 1) {
       const cluster = clusterAt(old, index);
+      const extent = extentOf(cluster);
       if (cluster.kind === 'zero') {
         fresh.writeUInt32BE(1, index * 8 + 4);
-      } else if (cluster.kind === 'plain') {
-        await writeAt(
-          this.#to,
-          await this.#source.read(cluster.offset, CLUSTER_BYTES),
-          this.#plainAt,
-        );
-        putOffset(fresh, index, this.#plainAt);
-        this.#plainAt += CLUSTER_BYTES;
-      } else if (cluster.kind === 'compressed') {
-        const { offset, end } = cluster;
-        const bytes = await this.#source.read(offset, end - offset);
-        putCompressed(fresh, index, await this.#pack(bytes.subarray(0, zstdFrameBytes(bytes))));
       }
+      if (extent === undefined) {
+        continue;
+      }
+      const isPlain = cluster.kind === 'plain';
+      const writer = isPlain ? this.#plain : this.#packed;
+      if (!writer.hasRoom(extent[1] - extent[0])) {
+        await writer.flush();
+      }
+      await this.#blocks.take(extent, (bytes) => {
+        if (isPlain) {
+          putOffset(fresh, index, this.#plain.position);
+          this.#plain.put(bytes);
+        } else {
+          putCompressed(fresh, index, this.#pack(bytes.subarray(0, zstdFrameBytes(bytes))));
+        }
+      });
     }
   }
 
   /** Where the bytes will be: behind the last ones. */
-  async #pack(bytes: Buffer): Promise<readonly [number, number]> {
-    const extent = [this.#packedAt, this.#packedAt + bytes.length] as const;
+  #pack(bytes: Buffer): Extent {
+    const from = this.#packed.position;
+    const extent = [from, from + bytes.length] as const;
     for (const cluster of clustersOf(extent)) {
       this.#references[cluster] = (this.#references[cluster] ?? 0) + 1;
     }
-    // A copy: the window moves on.
-    this.#packed.push(Buffer.from(bytes));
-    this.#packedAt += bytes.length;
-    if (this.#packedAt - this.#writtenAt >= WRITE_BYTES) {
-      await this.#flush();
-    }
+    this.#packed.put(bytes);
     return extent;
-  }
-
-  async #flush(): Promise<void> {
-    await writeAt(this.#to, Buffer.concat(this.#packed), this.#writtenAt);
-    this.#packed.length = 0;
-    this.#writtenAt = this.#packedAt;
   }
 
   /** How often each cluster of the file so far is referred to. */
   async end(): Promise<readonly number[]> {
-    await this.#flush();
+    await this.#plain.end();
+    await this.#packed.end();
+    const rest = this.#references.length * CLUSTER_BYTES - this.#packed.position;
+    await writeAt(this.#to, Buffer.alloc(rest), this.#packed.position);
     return this.#references;
   }
 }
@@ -179,7 +238,11 @@ class Copy {
 async function writeCounts(
   to: FileHandle,
   references: readonly number[],
-): Promise<{ readonly refcountOffset: number; readonly refcountClusters: number }> {
+): Promise<{
+  readonly refcountOffset: number;
+  readonly refcountClusters: number;
+  readonly endsAt: number;
+}> {
   const { table, blocks } = refcountClusters(references.length);
   const refcountOffset = references.length * CLUSTER_BYTES;
   const blocksAt = refcountOffset + table * CLUSTER_BYTES;
@@ -192,49 +255,11 @@ async function writeCounts(
     counts.writeUInt16BE(references[cluster] ?? 1, cluster * (CLUSTER_BYTES / REFCOUNTS_PER_BLOCK));
   }
   await writeAt(to, bytes, refcountOffset);
-  return { refcountOffset, refcountClusters: table };
+  return { refcountOffset, refcountClusters: table, endsAt: refcountOffset + bytes.length };
 }
 
-const WRITE_BYTES = 4 << 20;
-const WINDOW_BYTES = 4 << 20;
-/** Clusters come at most so far out of order: 16 at a time are compressed. */
-const BACK_BYTES = 1 << 20;
-
-/** Reads nearly in order, in large pieces. */
-class Window {
-  readonly #file: FileHandle;
-  readonly #buffer = Buffer.alloc(WINDOW_BYTES);
-  #from = 0;
-  #length = 0;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  /** Valid until the next one; shorter where the file ends. */
-  async read(offset: number, length: number): Promise<Buffer> {
-    if (offset < this.#from || offset + length > this.#from + this.#length) {
-      if (length > WINDOW_BYTES - BACK_BYTES) {
-        const { buffer, bytesRead } = await this.#file.read(
-          Buffer.alloc(length),
-          0,
-          length,
-          offset,
-        );
-        return buffer.subarray(0, bytesRead);
-      }
-      this.#from = Math.max(0, offset - BACK_BYTES);
-      const { bytesRead } = await this.#file.read(this.#buffer, 0, WINDOW_BYTES, this.#from);
-      this.#length = bytesRead;
-    }
-    const at = offset - this.#from;
-    return this.#buffer.subarray(at, Math.min(at + length, this.#length));
-  }
-}
-
-async function writeAt(to: FileHandle, bytes: Buffer, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await to.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
-  }
+/** Shorter where the file ends. */
+async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+  return buffer.subarray(0, bytesRead);
 }
