@@ -42,14 +42,15 @@ const MOST_BESIDE = 1.02;
 
 /**
  * The bytes that the images need beside each other when there is most of them: one comes after the other, and a
- * qcow2 that is put in order is there twice for a moment.
+ * qcow2 that is put in order may be there twice for a moment (see `order-qcow2.ts`).
  */
 export function imageRoom(image: ImagesToBe, content: ImageContent, as: Judgement): number {
   // The raw disk is there already.
   const formats = formatsOf(image.types).filter(({ type }) => type !== 'raw');
   const stepOf = (format: Format, bytes: number): Step => {
     const kept = judged(bytes, { format, packing: packingOf(format, image), content, as });
-    return { kept, passing: isWrittenTwice(format, image) ? kept : 0 };
+    const isTwice = as !== 'least' && mayBeTwice(format, image);
+    return { kept, passing: isTwice ? kept : 0 };
   };
   const ofDisk = formats.filter(({ source }) => source === 'disk');
   const [first = 0, ...others] = content.diskBytes;
@@ -66,9 +67,9 @@ export function isGuess(image: ImagesToBe): boolean {
   return formatsOf(image.types).some((format) => packingOf(format, image) !== undefined);
 }
 
-/** Whether one is there twice for a moment. */
-export function needsTwice(image: ImagesToBe): boolean {
-  return formatsOf(image.types).some((format) => isWrittenTwice(format, image));
+/** Whether one may be there twice for a moment. */
+export function mayNeedTwice(image: ImagesToBe): boolean {
+  return formatsOf(image.types).some((format) => mayBeTwice(format, image));
 }
 
 interface Step {
@@ -87,7 +88,7 @@ function peakOf(steps: readonly Step[]): number {
   return peak;
 }
 
-function isWrittenTwice({ type }: Format, image: ImagesToBe): boolean {
+function mayBeTwice({ type }: Format, image: ImagesToBe): boolean {
   return mayComeUnordered({ name: type }, image);
 }
 

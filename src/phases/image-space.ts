@@ -4,7 +4,7 @@ import { measureContent, sampleShare } from '../disk/tree-content.ts';
 import type { Context } from '../events/event.ts';
 import { freeSpace } from '../events/free-space.ts';
 import { describeRoom, type NoRoom, noRoom } from '../events/no-room.ts';
-import { type ImagesToBe, imageRoom, isGuess, needsTwice } from '../output/image-room.ts';
+import { type ImagesToBe, imageRoom, isGuess, mayNeedTwice } from '../output/image-room.ts';
 import { formatsOf } from '../plan/formats.ts';
 import { outputDirectory } from './prepare.ts';
 import type { EngineOrder } from './protocol.ts';
@@ -77,6 +77,8 @@ function hintsFor(image: ImagesToBe): readonly string[] {
     isGuess(image)
       ? place.replace(', make', ' or make')
       : `${place}, or ask for compressed formats (qcow2, tar.zst)`,
-    ...(needsTwice(image) ? ['A compressed qcow2 is there twice while it is put in order'] : []),
+    ...(mayNeedTwice(image)
+      ? ['A compressed qcow2 may be there twice while it is put in order']
+      : []),
   ];
 }
