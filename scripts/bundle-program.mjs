@@ -34,8 +34,8 @@ const packages = {
       namespace: 'package',
     }));
     onResolve({ filter: /^\.\/load\.cjs$/, namespace: 'package' }, () => ({ external: true }));
-    onLoad({ filter: /./, namespace: 'package' }, ({ path: name }) => ({
-      contents: `module.exports = require('./load.cjs').loadBundle(__dirname + '/${name}.cjs');`,
+    onLoad({ filter: /./, namespace: 'package' }, async ({ path: name }) => ({
+      contents: lateBundle(name, Object.keys(await import(name))),
     }));
   },
 };
@@ -72,6 +72,18 @@ putInPlace();
 
 function isCommand(name) {
   return !name.includes('.');
+}
+
+/** A module with these exports, which loads the package's bundle when one of them is used. */
+function lateBundle(name, exported) {
+  return `
+    let bundle;
+    for (const name of ${JSON.stringify(exported)}) {
+      Object.defineProperty(exports, name, {
+        enumerable: true,
+        get: () => (bundle ??= require('./load.cjs').loadBundle(__dirname + '/${name}.cjs'))[name],
+      });
+    }`;
 }
 
 function bundle(name, what) {

@@ -124,6 +124,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
   const cache = await openBuildCache(build, owner, { emit: readers.emit, environment });
   const order: EngineOrder = {
     build,
+    graph: preparation.graph,
     ...cache.order,
     ...places,
     terminal,

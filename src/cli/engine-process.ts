@@ -1,6 +1,6 @@
 /** The process of a build's engine, in its namespaces: started, told what to do by `build-image.ts`, gone. */
-import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
+import { findTool } from '../sandbox/host-tools.ts';
 import { type Contained, type Privilege, startContained } from '../sandbox/namespace.ts';
 import { packageRoot } from './package-paths.ts';
 
@@ -21,22 +21,11 @@ export interface EngineHost {
  * nothing is lacking that it would complain of on our terminal.
  */
 export function mayStartEarly({ env, privilege }: EngineHost): boolean {
-  const directories = (env.PATH ?? '').split(':');
+  const searchPath = env.PATH ?? '';
   return (
     privilege === 'root' &&
-    ['setpriv', 'unshare', 'sh'].every((tool) =>
-      directories.some((directory) => isExecutable(path.join(directory, tool))),
-    )
+    ['setpriv', 'unshare', 'sh'].every((tool) => findTool(tool, searchPath) !== undefined)
   );
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Waits for its order as soon as it runs. Disposed, it is gone, with all that it has started and mounted. */

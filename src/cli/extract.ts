@@ -62,7 +62,7 @@ export async function extract(argv: readonly string[]): Promise<number> {
 export function extractionHost(context: Context): ExtractionHost {
   const searchPath = context.toolEnvironment.PATH ?? '';
   return {
-    isInstalled: async (tool) => (await findTool(tool, searchPath)) !== undefined,
+    isInstalled: async (tool) => findTool(tool, searchPath) !== undefined,
     makesDevices: !inUserNamespace(),
     runInCell: async (request) => {
       const report = await runInCell(request, context);

@@ -25,9 +25,7 @@ interface Target extends Surroundings {
 /** Looks for the programs. */
 export async function openLintTools(surroundings: Surroundings): Promise<LintTools> {
   const searchPath = surroundings.environment.PATH ?? '';
-  const [shellcheck, flake8] = await Promise.all(
-    ['shellcheck', 'flake8'].map((name) => findTool(name, searchPath)),
-  );
+  const [shellcheck, flake8] = ['shellcheck', 'flake8'].map((name) => findTool(name, searchPath));
   return {
     missing: [
       ...(shellcheck === undefined ? ['shellcheck'] : []),

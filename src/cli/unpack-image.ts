@@ -86,7 +86,7 @@ function describe({ digests, kept }: Unpacked): string {
 
 /** With all cores, and as fast as it can be read. The image is unpacked also where this fails. */
 async function compress(from: string, to: string, context: Context): Promise<boolean> {
-  if ((await findTool('zstd', context.toolEnvironment.PATH ?? '')) === undefined) {
+  if (findTool('zstd', context.toolEnvironment.PATH ?? '') === undefined) {
     return false;
   }
   try {

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { configError } from '../events/failure.ts';
+import { readTextIfThere } from '../sandbox/small-files.ts';
 
 export interface DiskConfigRequest {
   /** `DIB_BLOCK_DEVICE_CONFIG`: YAML text or `file://PATH`. */
@@ -52,7 +53,7 @@ export async function chooseDiskConfig(request: DiskConfigRequest): Promise<Disk
     const message = 'User specified block-device config from DIB_BLOCK_DEVICE_CONFIG';
     return { text: config, source: 'DIB_BLOCK_DEVICE_CONFIG', message, others: [] };
   }
-  const found = await fromElements(request);
+  const found = fromElements(request);
   const [first, ...others] = found;
   if (first !== undefined) {
     return {
@@ -76,13 +77,13 @@ interface Found {
   readonly text: string;
 }
 
-async function fromElements({ elements, arch }: DiskConfigRequest): Promise<Found[]> {
+function fromElements({ elements, arch }: DiskConfigRequest): readonly Found[] {
   const names = [`block-device-${configArch(arch)}.yaml`, 'block-device-default.yaml'];
   const found: Found[] = [];
   for (const element of elements) {
     for (const name of names) {
       const file = path.join(element.path, name);
-      const text = await readIfThere(file);
+      const text = readTextIfThere(file);
       if (text !== undefined) {
         found.push({ element: element.name, file, text });
         break;
@@ -106,16 +107,5 @@ async function readGiven(url: string): Promise<string> {
     throw configError(`Cannot read the block-device configuration "${url}": ${reason}`, {
       hint: 'Set DIB_BLOCK_DEVICE_CONFIG to file://PATH or to the YAML text itself',
     });
-  }
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return undefined;
-    }
-    throw error;
   }
 }

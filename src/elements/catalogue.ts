@@ -4,13 +4,11 @@
  * An earlier entry of the path wins over a later one. An element that is a link is found under the
  * link's name and under its real one. Source: element_dependencies.py, `_find_all_elements`, which
  * knows the real one only.
- *
- * Files are read one after the other: to hand hundreds of tiny reads to Node's threads takes ten times
- * the processor time of the reads (measured).
  */
-import { type Dirent, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { configError } from '../events/failure.ts';
+import { readTextIfThere } from '../sandbox/small-files.ts';
 import { type Element, type ElementLookup, parseNames } from './element.ts';
 import { type Problem, problemsError } from './problems.ts';
 
@@ -143,9 +141,7 @@ function readElement(name: string, directory: string): Element {
 
 function readNames(file: string): readonly string[] {
   try {
-    // Most elements have no such file, and an error takes longer to make than a question.
-    const found = statSync(file, { throwIfNoEntry: false });
-    return found === undefined ? [] : parseNames(readFileSync(file, 'utf8'));
+    return parseNames(readTextIfThere(file) ?? '');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     throw configError(`Cannot read '${file}': ${code ?? String(error)}`, {

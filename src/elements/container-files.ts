@@ -1,5 +1,5 @@
 /** What elements say about how a container of the image is run: the files of `container.d`. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { configError } from '../events/failure.ts';
 import { parseContainerFile } from '../plan/container-file.ts';
@@ -20,7 +20,7 @@ export async function readContainerSettings(
   const problems = new Problems();
   let settings: ContainerSettings = {};
   for (const element of elements) {
-    for (const { file, text } of await filesOf(element)) {
+    for (const { file, text } of filesOf(element)) {
       settings = mergeSettings(settings, parseContainerFile({ file, text, variables }, problems));
     }
   }
@@ -28,12 +28,12 @@ export async function readContainerSettings(
   return settings;
 }
 
-async function filesOf(element: {
+function filesOf(element: {
   readonly name: string;
   readonly path: string;
-}): Promise<readonly { readonly file: string; readonly text: string }[]> {
+}): readonly { readonly file: string; readonly text: string }[] {
   const directory = path.join(element.path, CONTAINER_DIRECTORY);
-  const names = await namesIn(directory);
+  const names = namesIn(directory);
   const found: { file: string; text: string }[] = [];
   for (const name of names.filter((each) => !each.startsWith('.')).sort()) {
     const file = path.join(directory, name);
@@ -43,18 +43,12 @@ async function filesOf(element: {
         { hint: 'Call it NAME.yaml, or take it away', at: { file } },
       );
     }
-    found.push({ file, text: await readFile(file, 'utf8') });
+    found.push({ file, text: readFileSync(file, 'utf8') });
   }
   return found;
 }
 
-async function namesIn(directory: string): Promise<readonly string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return [];
-    }
-    throw error;
-  }
+function namesIn(directory: string): readonly string[] {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  return found === undefined ? [] : readdirSync(directory);
 }

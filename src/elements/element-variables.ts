@@ -4,6 +4,7 @@
  * An `IMAGE_ELEMENT` that the user has set counts for nothing: upstream puts it in front of the list
  * by accident.
  */
+import { yamlMap } from '../plan/yaml-map.ts';
 
 interface NamedPath {
   readonly name: string;
@@ -55,22 +56,8 @@ function imageElement(elements: readonly NamedPath[]): string {
 
 /** A YAML map from name to path, one line each, sorted by name. */
 function imageElementYaml(elements: readonly NamedPath[]): string {
-  return [...elements]
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ name, path }) => `${yamlKey(name)}: ${yamlPath(path)}\n`)
-    .join('');
-}
-
-/** Words that YAML 1.1 readers, Python's among them, take for a boolean or null. */
-const YAML_WORDS = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-
-function yamlKey(name: string): string {
-  const isPlain = /^[A-Za-z_][\w.-]*$/.test(name) && !YAML_WORDS.test(name);
-  return isPlain ? name : JSON.stringify(name);
-}
-
-function yamlPath(path: string): string {
-  return /^\/[\w./@+-]*$/.test(path) ? path : JSON.stringify(path);
+  const sorted = [...elements].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return yamlMap(sorted.map(({ name, path }) => [name, path]));
 }
 
 /**

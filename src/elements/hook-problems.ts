@@ -1,6 +1,5 @@
 /** Files in the phases' directories that would not run, found before anything runs. */
-import { type Stats, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import type { HookTree, TreeFile } from './hook-tree.ts';
 import { type Problem, problemsError } from './problems.ts';
 
@@ -33,9 +32,7 @@ export async function findHookProblems(
   tree: HookTree,
   rules: HookRules,
 ): Promise<readonly IgnoredHook[]> {
-  const found = await Promise.all(
-    tree.files.filter((file) => rules.directories.includes(dirOf(file))).map(inspect),
-  );
+  const found = tree.files.filter((file) => rules.directories.includes(dirOf(file))).map(inspect);
   const suspects = found.filter((hook) => hook !== undefined);
   const problems = rules.ignoreNonExecutable
     ? []
@@ -52,7 +49,7 @@ interface Suspect {
   readonly isForgotten: boolean;
 }
 
-async function inspect(file: TreeFile): Promise<Suspect | undefined> {
+function inspect(file: TreeFile): Suspect | undefined {
   const dir = dirOf(file);
   const name = file.path.slice(dir.length + 1);
   const ignored = { dir, name, element: file.element, source: file.source };
@@ -66,7 +63,7 @@ async function inspect(file: TreeFile): Promise<Suspect | undefined> {
   if ((target.mode & 0o111) !== 0) {
     return undefined;
   }
-  const isForgotten = await isScript(file.source);
+  const isForgotten = isScript(file.source);
   return { ignored: { ...ignored, reason: 'not-executable' }, isForgotten };
 }
 
@@ -80,13 +77,13 @@ function targetOf(file: TreeFile): Stats | undefined {
   }
 }
 
-async function isScript(source: string): Promise<boolean> {
-  const file = await open(source);
+function isScript(source: string): boolean {
+  const file = openSync(source, 'r');
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
-    return buffer.toString('latin1', 0, bytesRead) === '#!';
+    const start = Buffer.alloc(2);
+    return start.toString('latin1', 0, readSync(file, start, 0, start.length, 0)) === '#!';
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

@@ -179,11 +179,12 @@ export class LayerChain {
   /** The build goes on from this layer: what it wrote in the hook tree is put there. */
   async use(layer: StoredLayer): Promise<void> {
     const { hooksDir, store } = this.#request;
-    await putWritten(layer.directory, layer.record.hooksRemoved, hooksDir);
-    if (!this.#dry) {
-      await store.touch(layer.key);
-    }
     const { key, directory, record } = layer;
+    const changes = { written: record.hooksWritten, removed: record.hooksRemoved };
+    await putWritten(directory, changes, hooksDir);
+    if (!this.#dry) {
+      await store.touch(key);
+    }
     this.#layers.push({ key, directory, phase: record.phase });
     this.#stack.expectBinds(record.binds);
   }

@@ -1,9 +1,9 @@
 /** Digests of values, for keys. Pure. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** SHA-256 in hex. */
 export function sha256(text: string | Uint8Array): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }
 
 /** Of any JSON value; the order of an object's fields does not matter. */

@@ -1,5 +1,5 @@
 /** Which stored layer can stand for the next part of a build. Reads the store, changes nothing. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type AgeRule, type Change, changesSince, type PhaseInputs } from './match.ts';
 import { slotOf } from './record.ts';
@@ -79,7 +79,8 @@ export function textReader(
 
 function readFirst(files: readonly (string | undefined)[]): string | undefined {
   for (const file of files) {
-    if (file === undefined) {
+    // Asked first: few layers have written any, and to make an error takes longer.
+    if (file === undefined || !existsSync(file)) {
       continue;
     }
     try {

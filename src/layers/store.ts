@@ -16,13 +16,13 @@
  * A layer appears by one rename, complete. Removing starts with one rename too, under the lock that
  * builds hold while they choose layers.
  */
-
-import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { makeDirectories } from '../events/make-directories.ts';
 import { runTool } from '../sandbox/process.ts';
+import { readTextIfThere } from '../sandbox/small-files.ts';
 import { type FlockMode, takeFlock } from './flock.ts';
 import { isKey, type LayerRecord, parseRecord, slotOfKey } from './record.ts';
 
@@ -62,14 +62,12 @@ export class LayerStore {
 
   /** Keys of everything in the store, sorted; empty where there is no store. */
   async keys(): Promise<readonly string[]> {
-    const names = await readdir(this.directory).catch(() => []);
-    return names.filter(isKey).sort();
+    return namesIn(this.directory).filter(isKey).sort();
   }
 
   async read(key: string): Promise<StoredLayer | undefined> {
     const directory = this.pathOf(key);
-    const text = await readFile(path.join(directory, 'layer.json'), 'utf8').catch(() => undefined);
-    const record = text === undefined ? undefined : parseRecord(text);
+    const record = parseRecord(textOf(path.join(directory, 'layer.json')));
     return record === undefined ? undefined : { key, directory, record };
   }
 
@@ -129,6 +127,24 @@ export class LayerStore {
   async touch(key: string): Promise<void> {
     const now = new Date();
     await utimes(path.join(this.pathOf(key), 'layer.json'), now, now).catch(() => {});
+  }
+}
+
+/** Empty where there is no such directory. */
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** Empty for what is not there, or is being removed. */
+function textOf(file: string): string {
+  try {
+    return readTextIfThere(file) ?? '';
+  } catch {
+    return '';
   }
 }
 

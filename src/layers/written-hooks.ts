@@ -25,14 +25,20 @@ export async function saveWritten(
   }
 }
 
-/** Makes the hook tree what it was after a layer. */
+/** Makes the hook tree what it was after a layer that has written and removed these in it. */
 export async function putWritten(
   layer: string,
-  removed: readonly string[],
+  {
+    written,
+    removed,
+  }: { readonly written: readonly string[]; readonly removed: readonly string[] },
   hooksDir: string,
 ): Promise<void> {
   for (const name of removed) {
     await rm(path.join(hooksDir, name), { recursive: true, force: true });
+  }
+  if (written.length === 0) {
+    return;
   }
   await cp(path.join(layer, 'hooks'), hooksDir, {
     recursive: true,

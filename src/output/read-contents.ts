@@ -52,7 +52,7 @@ export async function readContents(file: string, host: ContentsHost): Promise<Co
   }
   const searchPath = host.context.toolEnvironment.PATH ?? '';
   const isInstalled = async (tool: string): Promise<boolean> =>
-    (await findTool(tool, searchPath)) !== undefined;
+    findTool(tool, searchPath) !== undefined;
   const how = await pickDecompression(format, isInstalled, `Cannot read '${file}'`);
   if (typeof how === 'string') {
     const archive = createReadStream(file, { highWaterMark: CHUNK_BYTES });

@@ -1,5 +1,5 @@
 /** Whether a build can do without a block device. */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { PHASES } from './table.ts';
@@ -33,12 +33,19 @@ export async function diskModeOf(plan: BuildPlan, tree: HookTree): Promise<DiskM
     ({ path, source }) =>
       LATE.has(path.split('/', 1)[0] ?? '') && !own.some((prefix) => source.startsWith(prefix)),
   );
-  const found = await Promise.all(late.map(namesDevice));
-  const hook = late.find((_, index) => found[index]);
+  const hook = late.find(namesDevice);
   return hook === undefined ? { kind: 'tree' } : { kind: 'device', hook };
 }
 
-async function namesDevice({ source }: TreeFile): Promise<boolean> {
-  const text = await readFile(source, 'latin1').catch(() => '');
-  return /^[^#\n]*\bIMAGE_BLOCK_DEVICES?\b/m.test(text);
+function namesDevice({ source }: TreeFile): boolean {
+  return /^[^#\n]*\bIMAGE_BLOCK_DEVICES?\b/m.test(textOf(source));
+}
+
+/** Empty where nobody can read it: what has no text names nothing. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
 }

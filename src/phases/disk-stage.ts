@@ -1,7 +1,7 @@
 /** The disk of a build: what hooks may know of it early, its size, and at the end its file. */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { stringify } from 'yaml';
 import { describeDisk } from '../disk/describe.ts';
 import type { DiskPlan } from '../disk/layout.ts';
 import { measureTree } from '../disk/measure.ts';
@@ -9,6 +9,7 @@ import type { TreeSize } from '../disk/room.ts';
 import { makeMountPoints } from '../disk/subtree.ts';
 import { writeDisk } from '../disk/write.ts';
 import type { Context } from '../events/event.ts';
+import { yamlMap } from '../plan/yaml-map.ts';
 import { runTool } from '../sandbox/process.ts';
 import type { SizedDisk } from './disk-size.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
@@ -22,22 +23,23 @@ export interface DiskStage extends SizedDisk {
  * Writes `block-device/{config,params}.yaml` into the build directory, where elements look for them
  * (compat), and returns what hooks are told.
  */
-export async function openDiskStage(stage: DiskStage): Promise<DiskVariables> {
+export function openDiskStage(stage: DiskStage): DiskVariables {
   const { build, graph, paths } = stage;
   const directory = path.join(paths.buildDir, 'block-device');
   const paramsFile = path.join(directory, 'params.yaml');
   const described = describeDisk(graph);
-  await mkdir(directory);
-  await writeFile(path.join(directory, 'config.yaml'), build.diskConfig.text);
-  const params = {
-    config: path.join(directory, 'config.yaml'),
-    'image-dir': paths.imageDir,
-    'root-fs-type': described.rootFsType,
-    'root-label': described.rootLabel,
-    'mount-base': paths.targetRoot,
-    'build-dir': paths.buildDir,
-  };
-  await writeFile(paramsFile, stringify(params));
+  const configFile = path.join(directory, 'config.yaml');
+  mkdirSync(directory);
+  writeFileSync(configFile, build.diskConfig.text);
+  const params = yamlMap([
+    ['config', configFile],
+    ['image-dir', paths.imageDir],
+    ['root-fs-type', described.rootFsType],
+    ['root-label', described.rootLabel],
+    ['mount-base', paths.targetRoot],
+    ['build-dir', paths.buildDir],
+  ]);
+  writeFileSync(paramsFile, params);
   return { ...described, paramsFile };
 }
 

@@ -71,6 +71,7 @@ class Explainer {
   readonly #paths: BuildPaths;
   readonly #context: Context;
   readonly #found: Explained[] = [];
+  #layers: PhaseLayers | undefined;
 
   constructor(preparation: Preparation, buildDir: string, context: Context) {
     this.#preparation = preparation;
@@ -87,16 +88,14 @@ class Explainer {
     const { build, tree, graph } = this.#preparation;
     mkdirSync(this.#paths.targetRoot);
     await assembleHooks(tree, this.#paths.hooksDir);
-    await openSourceDate(build.plan, this.#paths.hooksDir);
+    openSourceDate(build.plan, this.#paths.hooksDir);
     const stage: DiskStage = { build, graph, paths: this.#paths };
-    const variables = await openDiskStage(stage);
-    const setup = layerSetup(build, { tree, paths: this.#paths });
+    const variables = openDiskStage(stage);
     const chain = LayerChain.dry(chainRequest(build, this.#paths, { build: '', resumed }));
-    const layers = new PhaseLayers({ ...setup, chain });
-    if (!(await this.#look(layers, 'root', { disk: variables, engine: {} }))) {
+    if (!(await this.#look(chain, 'root', { disk: variables, engine: {} }))) {
       return this.#found;
     }
-    const size = await layers.chain.knownSize();
+    const size = await chain.knownSize();
     if (size === undefined) {
       await this.#rest(undefined, 'the size of the tree has not been measured yet');
       return this.#found;
@@ -110,13 +109,20 @@ class Explainer {
     const engine: Record<string, string> =
       disk === undefined ? {} : { [FSTAB_INPUT]: digestOf(disk.fstab) };
     const settledDisk = { ...variables, settled: settled.variables };
-    await this.#look(layers, 'disk', { disk: settledDisk, engine });
+    await this.#look(chain, 'disk', { disk: settledDisk, engine });
     return this.#found;
+  }
+
+  /** Reads every file of the elements. */
+  #open(chain: LayerChain): PhaseLayers {
+    const { build, tree } = this.#preparation;
+    this.#layers ??= new PhaseLayers({ ...layerSetup(build, { tree, paths: this.#paths }), chain });
+    return this.#layers;
   }
 
   /** Looks the phases of a stage up; false once one has to run. */
   async #look(
-    layers: PhaseLayers,
+    chain: LayerChain,
     stage: Phase['stage'],
     input: { readonly disk: DiskVariables; readonly engine: Readonly<Record<string, string>> },
   ): Promise<boolean> {
@@ -137,14 +143,16 @@ class Explainer {
         return { phase, hooks, ...(hooks.length > 0 ? { asked: questions.ask(phase) } : {}) };
       }),
     );
+    // While the shells of `fingerprint.d` run.
+    const layers = this.#open(chain);
     for (const { phase, hooks, ...asked } of phases) {
-      const before = layers.chain.keys.length;
+      const before = chain.keys.length;
       const entry = { phase, hooks, environment, engine, stops: false, ...asked };
       if ((await layers.enter(entry, this.#context)) < hooks.length) {
         await this.#rest(phase, 'what comes before it is new');
         return false;
       }
-      engine = layers.chain.keys.length > before ? {} : engine;
+      engine = chain.keys.length > before ? {} : engine;
     }
     return true;
   }

@@ -1,6 +1,7 @@
 /** What tells one image from another: its date, and the seed of its identifiers. */
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HookTree } from '../elements/hook-tree.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
@@ -27,9 +28,9 @@ const SOURCE_DATE_FILE = 'source-date';
  * Writes the date that hooks start with: the user's, else that of this program. Hooks of the phase
  * root raise the latter (`dib-source-date`), and later ones see it as `SOURCE_DATE_EPOCH`.
  */
-export async function openSourceDate(plan: BuildPlan, hooksDir: string): Promise<void> {
+export function openSourceDate(plan: BuildPlan, hooksDir: string): void {
   const date = plan.identity.sourceDate ?? ENGINE_DATE;
-  await writeFile(path.join(hooksDir, SOURCE_DATE_FILE), `${date}\n`);
+  writeFileSync(path.join(hooksDir, SOURCE_DATE_FILE), `${date}\n`);
 }
 
 /** The identity of the image, once the root phases are done. */

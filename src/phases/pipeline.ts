@@ -35,7 +35,7 @@ import type { BuildPaths, DiskVariables } from './environment.ts';
 import { type ImageIdentity, openSourceDate } from './image-identity.ts';
 import { assertRoomForImages } from './image-space.ts';
 import { imagesKey, keepFinished, publishKept } from './kept-images.ts';
-import { graphOf, planTree, whichBuild } from './prepare.ts';
+import { planTree, whichBuild } from './prepare.ts';
 import { collectProducts, noteStart } from './products.ts';
 import type { EngineOrder } from './protocol.ts';
 import { runPhase } from './run-phase.ts';
@@ -49,18 +49,16 @@ export interface Engine {
 
 /** Runs the build. @throws Failed */
 export async function runBuild(order: EngineOrder, engine: Engine): Promise<void> {
-  const { build } = order;
+  const { build, graph } = order;
   const { context } = engine;
   const paths = await openPaths(order, context);
   await noteStart(order);
   const hooks = await planTree(build.plan, build.elements);
-  // What could be warned of was warned of before we were started.
-  const graph = graphOf(build, () => {});
   const stage: DiskStage = { build, graph, paths };
   context.emit({ kind: 'message', level: 'info', text: build.diskConfig.message });
   await putHooks(hooks, paths, context);
-  await openSourceDate(build.plan, paths.hooksDir);
-  const variables = await openDiskStage(stage);
+  openSourceDate(build.plan, paths.hooksDir);
+  const variables = openDiskStage(stage);
   const tree = await openBuildTree(order, { tree: hooks, paths }, context);
   const mode = await diskModeOf(build.plan, hooks);
   const run: Run = { order, engine, hooks, tree, mode };

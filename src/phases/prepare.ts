@@ -164,7 +164,7 @@ function describeIgnored({ dir, name, element, reason }: IgnoredHook): string {
 }
 
 /** The graph of the chosen configuration. @throws Failed `config`. */
-export function graphOf(build: Pick<PreparedBuild, 'plan' | 'diskConfig'>, emit: Emit): DiskGraph {
+function graphOf(build: Pick<PreparedBuild, 'plan' | 'diskConfig'>, emit: Emit): DiskGraph {
   const { plan, diskConfig } = build;
   const { graph, warnings } = parseDiskGraph(diskConfig.text, diskConfig.source, {
     rootFsType: plan.disk.rootFsType,

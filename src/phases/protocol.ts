@@ -2,11 +2,14 @@
  * What the command's process and the engine's process inside the namespaces say to each other, one
  * JSON value per line. The engine answers with events (`events/json-lines.ts`).
  */
+import type { DiskGraph } from '../disk/graph.ts';
 import type { PreparedBuild } from './prepare.ts';
 
 /** First line to the engine. */
 export interface EngineOrder {
   readonly build: PreparedBuild;
+  /** Of the disk's configuration. */
+  readonly graph: DiskGraph;
   readonly buildDir: string;
   readonly imageDir: string;
   /** Where temporary images are written: beside the final ones. */

@@ -1,7 +1,6 @@
 /**
  * What a build needs of the host, and what the host lacks of it: found out before any work starts.
  */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileSystemType } from '../disk/file-systems.ts';
 import { configError, hostError } from '../events/failure.ts';
@@ -11,6 +10,7 @@ import { type Entry, type Located, parseLocated } from '../plan/located-yaml.ts'
 import { Problems } from '../plan/problems.ts';
 import { findTool, type PackageFamily } from '../sandbox/host-tools.ts';
 import type { Privilege } from '../sandbox/namespace.ts';
+import { readTextIfThere } from '../sandbox/small-files.ts';
 
 /** One need: any one of `tools` does; `packages` has the first one, by family of distribution. */
 export interface Requirement {
@@ -215,14 +215,20 @@ function packagesOf(entries: ReadonlyMap<string, Entry>): Requirement['packages'
 export async function elementRequirements(
   elements: readonly { readonly path: string }[],
 ): Promise<readonly Requirement[]> {
-  const found = await Promise.all(
-    elements.map(async (element) => {
-      const file = path.join(element.path, 'host-tools.yaml');
-      const text = await readFile(file, 'utf8').catch(() => undefined);
-      return text === undefined ? [] : parseHostTools(text, file);
-    }),
-  );
-  return found.flat();
+  return elements.flatMap((element) => {
+    const file = path.join(element.path, 'host-tools.yaml');
+    const text = readHostTools(file);
+    return text === undefined ? [] : parseHostTools(text, file);
+  });
+}
+
+/** One that nobody can read asks for nothing. */
+function readHostTools(file: string): string | undefined {
+  try {
+    return readTextIfThere(file);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Those of `requirements` that the host does not meet. */
@@ -230,13 +236,9 @@ export async function missingRequirements(
   requirements: readonly Requirement[],
   searchPath: string,
 ): Promise<readonly Requirement[]> {
-  const met = await Promise.all(
-    requirements.map(async ({ tools }) => {
-      const found = await Promise.all(tools.map((tool) => findTool(tool, searchPath)));
-      return found.some((file) => file !== undefined);
-    }),
+  return requirements.filter(({ tools }) =>
+    tools.every((tool) => findTool(tool, searchPath) === undefined),
   );
-  return requirements.filter((_, index) => met[index] === false);
 }
 
 /** The one command that installs what is missing, as root. Undefined where we know no package. Pure. */

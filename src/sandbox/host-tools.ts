@@ -1,6 +1,6 @@
 /** What is installed on the host. */
-import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { accessSync, constants, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Administrators' tools live in directories that an ordinary PATH lacks. */
@@ -20,18 +20,24 @@ export function toolPath(userPath: string | undefined): string {
 }
 
 /** The file that would run for `tool`, or undefined. */
-export async function findTool(tool: string, searchPath: string): Promise<string | undefined> {
-  for (const directory of searchPath.split(':')) {
-    const file = path.join(directory, tool);
-    const runs = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (runs) {
-      return file;
+export function findTool(tool: string, searchPath: string): string | undefined {
+  return searchPath
+    .split(':')
+    .map((directory) => path.join(directory, tool))
+    .find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    // Asked first: in most directories of a PATH there is none, and to make an error takes longer.
+    if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+      return false;
     }
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
-  return undefined;
 }
 
 export type PackageFamily = 'debian' | 'redhat' | 'suse';
