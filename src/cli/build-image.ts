@@ -2,7 +2,6 @@
  * The command's side of a build: it makes the work directories, starts the engine inside its
  * namespaces, shows what happens, and cleans up after it, whatever becomes of it.
  */
-
 import path from 'node:path';
 import { ciSystem } from '../events/ci-log.ts';
 import type { Emit } from '../events/event.ts';
@@ -14,30 +13,25 @@ import { makeDirectories } from '../events/make-directories.ts';
 import { renderSummary } from '../events/summary.ts';
 import { describeTerminal } from '../events/terminal.ts';
 import { assertCanBreak } from '../phases/breakpoints.ts';
-import {
-  assertHostCan,
-  outputDirectory,
-  type PreparedBuild,
-  prepareBuild,
-} from '../phases/prepare.ts';
+import { assertHostCan, type PreparedBuild, prepareBuild } from '../phases/prepare.ts';
 import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
 import { assertSomeRoom } from '../phases/space.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
-import { toolPath } from '../sandbox/host-tools.ts';
 import type { Contained } from '../sandbox/namespace.ts';
 import { statusOf } from '../sandbox/process.ts';
 import { Reaper } from '../sandbox/reaper.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { pidNamespace } from '../sandbox/stragglers.ts';
-import { neededPrivilege } from '../sandbox/user-namespace.ts';
-import { makeNamedWorkDir, nameWorkDir } from '../sandbox/work-dir.ts';
+import { makeNamedWorkDir } from '../sandbox/work-dir.ts';
 import { openBuildCache } from './build-cache.ts';
-import { type EnginePlaces, EngineProcess, mayStartEarly } from './engine-process.ts';
-import { mangledVariables, ownEnvironment, toolEnvironment } from './host-facts.ts';
+import type { BuildSite, EngineProcess } from './engine-process.ts';
+import { mangledVariables, ownEnvironment } from './host-facts.ts';
 import { openReaders } from './readers.ts';
 
 export interface BuildImageRequest {
   readonly plan: BuildPlan;
+  /** Of this plan. */
+  readonly site: BuildSite;
   readonly skipBase: boolean;
   /** Where events go as JSON lines. */
   readonly eventsFile?: string;
@@ -99,14 +93,10 @@ function sayMangled(emit: Emit): void {
 
 /** @throws Failed */
 async function attempt(request: BuildImageRequest, readers: FanOut): Promise<void> {
-  const { plan, skipBase } = request;
+  const { plan, site, skipBase } = request;
+  const { host, places } = site;
+  const { privilege } = host;
   sayMangled(readers.emit);
-  const privilege = neededPrivilege();
-  const environment = toolEnvironment(toolPath(plan.environment.PATH));
-  const host = { env: environment, privilege };
-  const places = placesOf(plan);
-  // While we find out what to build: to start Node takes as long as that.
-  await using early = mayStartEarly(host) ? new EngineProcess(places, host) : undefined;
   const preparation = await prepareBuild(plan, { skipBase, privilege }, readers.emit);
   const terminal = somebodyIsThere();
   assertCanBreak(preparation.build.plan.breaks, terminal, plan.repeat);
@@ -121,7 +111,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
     await makeNamedWorkDir(directory, reaper);
   }
   const owner = { scope, reaper };
-  const cache = await openBuildCache(build, owner, { emit: readers.emit, environment });
+  const cache = await openBuildCache(build, owner, { emit: readers.emit, environment: host.env });
   const order: EngineOrder = {
     build,
     graph: preparation.graph,
@@ -133,7 +123,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
   };
   announce(build, places.buildDir, readers.emit);
   // It is gone before what it works in is removed.
-  const engine = scope.use(early ?? new EngineProcess(places, host));
+  const engine = scope.use(site.engine());
   await runEngine(order, { readers, interrupts, engine }).catch((error: unknown) => {
     throw cache.withHint(error);
   });
@@ -149,19 +139,6 @@ async function makeCaches(plan: BuildPlan): Promise<void> {
       );
     });
   }
-}
-
-function placesOf(plan: BuildPlan): EnginePlaces {
-  const { tmpDir } = plan.work;
-  return {
-    buildDir: nameWorkDir({ parent: tmpDir, prefix: 'dib_build.' }),
-    imageDir: nameWorkDir({ parent: tmpDir, prefix: 'dib_image.' }),
-    // Hidden beside the images: they are complete before they get their names.
-    staging: nameWorkDir({
-      parent: outputDirectory(plan),
-      prefix: `.${path.basename(plan.image.name)}.dib-`,
-    }),
-  };
 }
 
 function announce(build: PreparedBuild, buildDir: string, emit: Emit): void {

@@ -1,7 +1,12 @@
 /** The process of a build's engine, in its namespaces: started, told what to do by `build-image.ts`, gone. */
 import path from 'node:path';
-import { findTool } from '../sandbox/host-tools.ts';
+import type { BuildPlan } from '../plan/build-plan.ts';
+import { outputDirectory } from '../plan/output-directory.ts';
+import { findTool, toolPath } from '../sandbox/host-tools.ts';
 import { type Contained, type Privilege, startContained } from '../sandbox/namespace.ts';
+import { neededPrivilege } from '../sandbox/user-namespace.ts';
+import { nameWorkDir } from '../sandbox/work-dir.ts';
+import { toolEnvironment } from './host-facts.ts';
 import { packageRoot } from './package-paths.ts';
 
 /** Where a build works; the directories are made later. */
@@ -17,10 +22,54 @@ export interface EngineHost {
 }
 
 /**
+ * Where and as whom a build runs. Opened before anything else of it is loaded or found out: to start, the
+ * engine's process takes longer than that. Disposed, the engine is gone.
+ */
+export class BuildSite implements AsyncDisposable {
+  readonly places: EnginePlaces;
+  readonly host: EngineHost;
+  #engine: EngineProcess | undefined;
+
+  constructor(plan: BuildPlan) {
+    this.places = placesOf(plan);
+    this.host = {
+      env: toolEnvironment(toolPath(plan.environment.PATH)),
+      privilege: neededPrivilege(),
+    };
+    if (mayStartEarly(this.host)) {
+      this.engine();
+    }
+  }
+
+  /** The engine, started now if it has not been. */
+  engine(): EngineProcess {
+    this.#engine ??= new EngineProcess(this.places, this.host);
+    return this.#engine;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine?.[Symbol.asyncDispose]();
+  }
+}
+
+function placesOf(plan: BuildPlan): EnginePlaces {
+  const { tmpDir } = plan.work;
+  return {
+    buildDir: nameWorkDir({ parent: tmpDir, prefix: 'dib_build.' }),
+    imageDir: nameWorkDir({ parent: tmpDir, prefix: 'dib_image.' }),
+    // Hidden beside the images: they are complete before they get their names.
+    staging: nameWorkDir({
+      parent: outputDirectory(plan),
+      prefix: `.${path.basename(plan.image.name)}.dib-`,
+    }),
+  };
+}
+
+/**
  * Whether the engine can be started before it is known what to build, and whether all of it can be built here:
  * nothing is lacking that it would complain of on our terminal.
  */
-export function mayStartEarly({ env, privilege }: EngineHost): boolean {
+function mayStartEarly({ env, privilege }: EngineHost): boolean {
   const searchPath = env.PATH ?? '';
   return (
     privilege === 'root' &&

@@ -12,6 +12,7 @@ import { JsonLines } from '../events/json-lines.ts';
 import { runBuild } from '../phases/pipeline.ts';
 import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
 import { toolPath } from '../sandbox/host-tools.ts';
+import { prepareToStart } from '../sandbox/process.ts';
 import { toolEnvironment } from './host-facts.ts';
 
 const EVENTS_DESCRIPTOR = 3;
@@ -32,7 +33,10 @@ async function main(): Promise<void> {
   // A socket, not a file stream: a read that waits in a thread of its own would keep us from exiting.
   const input = new Socket({ fd: CONTROL_DESCRIPTOR, writable: false });
   const lines = createInterface({ input })[Symbol.asyncIterator]();
-  const first = await lines.next();
+  const coming = lines.next();
+  // While the command's process finds out what to build.
+  prepareToStart();
+  const first = await coming;
   if (first.done) {
     process.exit(1);
   }

@@ -25,9 +25,12 @@ async function build(command: ImageCommand, argv: readonly string[]): Promise<nu
     const { explain } = await import('./explain.ts');
     return explain(plan, { skipBase: !wantsBase(options) });
   }
+  const { BuildSite } = await import('./engine-process.ts');
+  await using site = new BuildSite(plan);
   const { buildImage } = await import('./build-image.ts');
-  return buildImage({
+  return await buildImage({
     plan,
+    site,
     skipBase: !wantsBase(options),
     ...(typeof options.events === 'string' ? { eventsFile: options.events } : {}),
   });

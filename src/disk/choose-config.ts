@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { configError } from '../events/failure.ts';
 import { readTextIfThere } from '../sandbox/small-files.ts';
+import { BUILT_IN } from './built-in-config.ts';
 
 export interface DiskConfigRequest {
   /** `DIB_BLOCK_DEVICE_CONFIG`: YAML text or `file://PATH`. */
@@ -23,18 +24,6 @@ export interface DiskConfigChoice {
   /** Elements that bring a configuration as well, and are not heard. */
   readonly others: readonly string[];
 }
-
-/** The whole disk is the root file system. Source: dib-contract, "Config choice". */
-const BUILT_IN = `- local_loop:
-    name: image0
-    mkfs:
-      name: mkfs_root
-      mount:
-        mount_point: /
-        fstab:
-          options: defaults
-          fsck-passno: 1
-`;
 
 /**
  * The user's configuration, else the first element's for this architecture or for all, else the
@@ -64,8 +53,8 @@ export async function chooseDiskConfig(request: DiskConfigRequest): Promise<Disk
     };
   }
   return {
-    text: BUILT_IN,
-    source: 'built-in block-device config',
+    text: BUILT_IN.text,
+    source: BUILT_IN.source,
     message: 'Using default block-device fallback config',
     others: [],
   };

@@ -9,6 +9,7 @@
  * upstream, the root file system is the one that is mounted at `/`, whatever its name.
  */
 import { Problems } from '../plan/problems.ts';
+import { BUILT_IN } from './built-in-config.ts';
 import { checkFileSystems } from './check-graph.ts';
 import type {
   ConfigNode,
@@ -86,7 +87,10 @@ export function parseDiskGraph(
   source: string,
   params: GraphParams,
 ): { readonly graph: DiskGraph; readonly warnings: readonly string[] } {
-  const { nodes, warnings } = parseConfig(text, source);
+  const { nodes, warnings } =
+    source === BUILT_IN.source && text === BUILT_IN.text
+      ? { nodes: BUILT_IN.nodes, warnings: [] }
+      : parseConfig(text, source);
   return { graph: buildGraph(nodes, params), warnings };
 }
 

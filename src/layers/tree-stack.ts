@@ -8,13 +8,15 @@
  * Nothing is mounted until something has to run: a build whose layers all fit mounts nothing. An upper lies
  * in memory where there is room, else in the store's file system.
  */
-import { chmod, chown, lstat, mkdir, readFile, rm, rmdir, utimes } from 'node:fs/promises';
+import { mkdirSync, rmSync } from 'node:fs';
+import { chmod, chown, lstat, readFile, rm, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../events/event.ts';
 import { exists, mount, mountsBelow, unmountBelow } from '../sandbox/mounts.ts';
-import { mountOverlay } from '../sandbox/overlay.ts';
+import { mountOverlay, overlayOptions } from '../sandbox/overlay.ts';
 import { runTool } from '../sandbox/process.ts';
+import { inUserNamespace } from '../sandbox/user-namespace.ts';
 import { type HookMounts, hookMounts } from './binds.ts';
 import type { BindRecord } from './record.ts';
 
@@ -46,6 +48,17 @@ export type TakeOutcome =
 const BUSY_TRIES = 10;
 const BUSY_PAUSE_MS = 100;
 
+/**
+ * Mounts an overlay with the options $1 and looks whether it works: a directory in place of one that was
+ * removed needs an attribute, which not every file system has.
+ */
+const PROBE = `
+mount -t overlay -o "$1" overlay "$PWD/at" || exit
+rmdir at/directory && mkdir at/directory
+status=$?
+umount "$PWD/at" && exit "$status"
+`;
+
 export class TreeStack {
   readonly #place: StackPlace;
   #number = 0;
@@ -73,26 +86,22 @@ export class TreeStack {
       return false;
     }
     const at = path.join(base, 'probe');
-    const inLower = path.join(at, 'lower', 'directory');
-    const target = path.join(at, 'at');
-    const directories = [inLower, target, path.join(at, 'upper'), path.join(at, 'work')];
-    await Promise.all(directories.map((each) => mkdir(each, { recursive: true })));
+    for (const name of ['lower/directory', 'at', 'upper', 'work']) {
+      mkdirSync(path.join(at, name), { recursive: true });
+    }
+    const options = overlayOptions(
+      { lower: ['lower'], upper: 'upper', work: 'work' },
+      inUserNamespace(),
+    );
     try {
-      const overlay = { base: at, lower: ['lower'], upper: 'upper', work: 'work' };
-      await mountOverlay({ ...overlay, target }, context);
-      try {
-        // A directory in place of one that was removed needs an attribute, which not every file system has.
-        await rmdir(path.join(target, 'directory'));
-        await mkdir(path.join(target, 'directory'));
-      } finally {
-        await runTool(['umount', target], context, { announce: false });
-      }
+      const argv: [string, ...string[]] = ['sh', '-c', PROBE, 'sh', options];
+      await runTool(argv, context, { announce: false, cwd: at });
       return true;
     } catch {
       context.signal.throwIfAborted();
       return false;
     } finally {
-      await rm(at, { recursive: true, force: true });
+      rmSync(at, { recursive: true, force: true });
     }
   }
 
@@ -120,7 +129,7 @@ export class TreeStack {
     const work = `${directory}.work`;
     const empty = path.join(build, 'empty');
     for (const each of [upper, work, empty]) {
-      await mkdir(each, { recursive: true, mode: 0o755 });
+      mkdirSync(each, { recursive: true, mode: 0o755 });
     }
     const top = trees.at(-1);
     if (top !== undefined) {

@@ -8,13 +8,14 @@ import { type ChainRequest, LayerChain } from '../layers/chain.ts';
 import type { TreeLayers } from '../layers/finished.ts';
 import { LayerStore } from '../layers/store.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
+import { outputDirectory } from '../plan/output-directory.ts';
 import { mount, unmountBelow } from '../sandbox/mounts.ts';
 import { killStragglers } from '../sandbox/stragglers.ts';
 import { mountThrowawayTree, openWorkTree } from '../sandbox/work-tree.ts';
 import type { BuildPaths } from './environment.ts';
 import { readBuildInputs } from './phase-inputs.ts';
 import { type LayerSetup, PhaseLayers } from './phase-layers.ts';
-import { outputDirectory, type PreparedBuild } from './prepare.ts';
+import type { PreparedBuild } from './prepare.ts';
 import type { EngineOrder } from './protocol.ts';
 import type { PhaseName } from './table.ts';
 
@@ -73,20 +74,45 @@ export class BuildTree {
 }
 
 /** The paths of a build, with its work directories mounted. */
-export async function openPaths(
-  order: EngineOrder,
-  context: Context,
-): Promise<BuildPaths & { readonly inMemory: boolean }> {
+export async function openPaths(order: EngineOrder, context: Context): Promise<WorkPaths> {
   const { buildDir, imageDir } = order;
   const { noTmpfs, minTmpfs } = order.build.plan.work;
   const work = await openWorkTree({ buildDir, imageDir, noTmpfs, minTmpfs }, context);
   return { buildDir, imageDir, hooksDir: path.join(buildDir, 'hooks'), ...work };
 }
 
+/** Where a build works, and whether that is in memory. */
+export type WorkPaths = BuildPaths & { readonly inMemory: boolean };
+
+/**
+ * Opens the chain of layers, once the work directories are mounted; the hook tree may be put there meanwhile.
+ * Undefined where no overlay can be mounted, or nothing is to be kept.
+ */
+export async function openChain(
+  { build, layersDir, resumed }: EngineOrder,
+  { inMemory, ...paths }: WorkPaths,
+  context: Context,
+): Promise<LayerChain | undefined> {
+  if (layersDir === undefined) {
+    return undefined;
+  }
+  const request = chainRequest(build, paths, { build: layersDir, resumed, inMemory });
+  const chain = await LayerChain.open(request, context);
+  if (chain === undefined) {
+    const text = `No overlay can be mounted on '${request.store.directory}': nothing is reused or kept`;
+    context.emit({ kind: 'message', level: 'warning', text });
+  }
+  return chain;
+}
+
 /** Opens the tree; the hook tree has been assembled. */
 export async function openBuildTree(
   order: EngineOrder,
-  hooks: { readonly tree: HookTree; readonly paths: BuildPaths & { readonly inMemory: boolean } },
+  hooks: {
+    readonly tree: HookTree;
+    readonly paths: WorkPaths;
+    readonly chain: Promise<LayerChain | undefined>;
+  },
   context: Context,
 ): Promise<BuildTree> {
   const { inMemory, ...paths } = hooks.paths;
@@ -99,25 +125,29 @@ export async function openBuildTree(
 
 async function openLayers(
   order: EngineOrder,
-  hooks: { readonly tree: HookTree; readonly paths: BuildPaths; readonly inMemory: boolean },
+  hooks: {
+    readonly tree: HookTree;
+    readonly paths: BuildPaths;
+    readonly inMemory: boolean;
+    readonly chain: Promise<LayerChain | undefined>;
+  },
   context: Context,
 ): Promise<PhaseLayers | undefined> {
-  const { build, layersDir, resumed } = order;
-  const { inMemory } = hooks;
-  if (layersDir === undefined) {
+  if (order.layersDir === undefined) {
     return undefined;
   }
-  const request = chainRequest(build, hooks.paths, { build: layersDir, resumed, inMemory });
-  const chain = await LayerChain.open(request, context);
+  // Reads all files of the hook tree, while it is found out what can be mounted.
+  const setup = layerSetup(order.build, hooks);
+  const chain = await hooks.chain;
   if (chain === undefined) {
-    const text = `No overlay can be mounted on '${request.store.directory}': nothing is reused or kept`;
-    context.emit({ kind: 'message', level: 'warning', text });
     return undefined;
   }
-  // The kernel notes every access here, not just the first of a day.
-  const { hooksDir } = hooks.paths;
-  await mount({ source: hooksDir, target: hooksDir, options: 'bind,strictatime' }, context);
-  return new PhaseLayers({ ...layerSetup(build, hooks), chain });
+  if (!hooks.inMemory) {
+    // As `openWorkTree` does it in memory.
+    const { hooksDir } = hooks.paths;
+    await mount({ source: hooksDir, target: hooksDir, options: 'bind,strictatime' }, context);
+  }
+  return new PhaseLayers({ ...setup, chain });
 }
 
 /**

@@ -6,7 +6,7 @@ import { freeSpace } from '../events/free-space.ts';
 import { describeRoom, type NoRoom, noRoom } from '../events/no-room.ts';
 import { type ImagesToBe, imageRoom, isGuess, mayNeedTwice } from '../output/image-room.ts';
 import { formatsOf } from '../plan/formats.ts';
-import { outputDirectory } from './prepare.ts';
+import { outputDirectory } from '../plan/output-directory.ts';
 import type { EngineOrder } from './protocol.ts';
 
 export interface ImagesToWrite {

@@ -18,7 +18,7 @@ import { digestOf } from '../layers/digest.ts';
 import { rememberFailure } from '../layers/resume.ts';
 import { writeOutputs } from '../output/write-outputs.ts';
 import type { Terminal } from './break-shell.ts';
-import { type BuildTree, openBuildTree, openPaths } from './build-tree.ts';
+import { type BuildTree, openBuildTree, openChain, openPaths } from './build-tree.ts';
 import { containerImageOf, loadContainer, wantsContainer } from './container-stage.ts';
 import { attachBuildDisk } from './device-stage.ts';
 import { type DiskMode, diskModeOf } from './disk-mode.ts';
@@ -51,15 +51,20 @@ export interface Engine {
 export async function runBuild(order: EngineOrder, engine: Engine): Promise<void> {
   const { build, graph } = order;
   const { context } = engine;
-  const paths = await openPaths(order, context);
+  const opening = openPaths(order, context);
+  // Waited for below; what is thrown before that ends us.
+  opening.catch(() => {});
   await noteStart(order);
   const hooks = await planTree(build.plan, build.elements);
+  const paths = await opening;
+  const chain = openChain(order, paths, context);
+  chain.catch(() => {});
   const stage: DiskStage = { build, graph, paths };
   context.emit({ kind: 'message', level: 'info', text: build.diskConfig.message });
   await putHooks(hooks, paths, context);
   openSourceDate(build.plan, paths.hooksDir);
   const variables = openDiskStage(stage);
-  const tree = await openBuildTree(order, { tree: hooks, paths }, context);
+  const tree = await openBuildTree(order, { tree: hooks, paths, chain }, context);
   const mode = await diskModeOf(build.plan, hooks);
   const run: Run = { order, engine, hooks, tree, mode };
 

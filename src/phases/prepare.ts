@@ -21,6 +21,7 @@ import type { BuildPlan } from '../plan/build-plan.ts';
 import type { ContainerSettings } from '../plan/container-settings.ts';
 import { formatsOf } from '../plan/formats.ts';
 import { identifiersFrom } from '../plan/identifiers.ts';
+import { outputDirectory } from '../plan/output-directory.ts';
 import { withElements } from '../plan/plan-build.ts';
 import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
 import type { Privilege } from '../sandbox/namespace.ts';
@@ -282,11 +283,6 @@ export async function assertHostCan(
       'Set TMPDIR to a directory with some free space',
     );
   }
-}
-
-/** Where images go: the directory of the image's name. */
-export function outputDirectory(plan: BuildPlan): string {
-  return path.dirname(path.resolve(plan.image.cwd, plan.image.name));
 }
 
 /** What `--resume` knows a build by. */

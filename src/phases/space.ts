@@ -18,9 +18,9 @@ import { freeSpace } from '../events/free-space.ts';
 import { type FreeSpace, noRoom } from '../events/no-room.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { identifiersFrom } from '../plan/identifiers.ts';
+import { outputDirectory } from '../plan/output-directory.ts';
 import { imageSizeOf, layOutDisk, type SizedDisk } from './disk-size.ts';
 import type { BuildPaths } from './environment.ts';
-import { outputDirectory } from './prepare.ts';
 
 /** Nobody builds anything in less. */
 const LEAST_BYTES = 2 ** 20;

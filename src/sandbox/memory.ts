@@ -2,8 +2,8 @@
  * How much memory a build may use: the machine's, or less where a control group allows less. What lies on
  * a tmpfs counts as memory of the group that wrote it.
  */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { readTextIfThere } from './small-files.ts';
 
 export interface Memory {
   readonly totalKiB: number;
@@ -60,18 +60,26 @@ const HIERARCHIES = [
 ] as const;
 
 export async function readMemory(): Promise<Memory> {
-  const text = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
-  const [meminfo, own] = await Promise.all([text('/proc/meminfo'), text('/proc/self/cgroup')]);
+  const own = textOf('/proc/self/cgroup');
   const groups = HIERARCHIES.flatMap((hierarchy) =>
     // In a container the path may be the host's; then only the root, the container's own, is there.
-    groupsAbove(hierarchy.own.exec(own)?.[1] ?? '/').map(async (group) => {
-      const [max = '', current = '', stat = ''] = await Promise.all(
-        hierarchy.files.map((name) => text(path.join(hierarchy.root, group, name))),
+    groupsAbove(hierarchy.own.exec(own)?.[1] ?? '/').map((group) => {
+      const [max = '', current = '', stat = ''] = hierarchy.files.map((name) =>
+        textOf(path.join(hierarchy.root, group, name)),
       );
       return { max, current, stat };
     }),
   );
-  return memoryOf(meminfo, await Promise.all(groups));
+  return memoryOf(textOf('/proc/meminfo'), groups);
+}
+
+/** Empty where there is none, or it is not for us. */
+function textOf(file: string): string {
+  try {
+    return readTextIfThere(file) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 /** A control group and those that it is in. Pure. */

@@ -9,7 +9,7 @@
  * unshare, and the parent-death signal survives it.
  */
 import type { Duplex } from 'node:stream';
-import { type Exit, signalQuietly, start } from './process.ts';
+import { type Exit, signalQuietly, startAtOnce } from './process.ts';
 
 /** Whose root the program is: ours, or that of a user namespace with the user's own range of ids. */
 export type Privilege = 'root' | 'user-namespace';
@@ -72,15 +72,7 @@ export function startContained(
   program: readonly string[],
   host: { readonly env: Readonly<Record<string, string>>; readonly privilege: Privilege },
 ): Contained {
-  const running = start(
-    {
-      argv: namespaceArgv(program, host.privilege),
-      env: host.env,
-      output: 'terminal',
-      extra: ['from-child', 'to-child'],
-    },
-    new AbortController().signal,
-  );
+  const running = startAtOnce({ argv: namespaceArgv(program, host.privilege), env: host.env });
   const [fromProgram, toProgram] = running.extra;
   if (fromProgram === undefined || toProgram === undefined) {
     throw new Error('Cannot make the pipes to the contained program');

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { DEFAULT_IMAGE } from '../../migration/container/commands.ts';
 import { planBuild, wantsBase } from '../../plan/plan-build.ts';
 import { buildImage } from '../build-image.ts';
+import { BuildSite } from '../engine-process.ts';
 import { hostFacts, ownEnvironment } from '../host-facts.ts';
 import { parseImageCommandLine } from '../image-command-line.ts';
 import { packageVersion } from '../package-paths.ts';
@@ -45,5 +46,6 @@ export async function buildCommand(argv: readonly string[]): Promise<number> {
   const { elements, options } = line;
   const environment = ownEnvironment();
   const plan = planBuild({ elements, options, argv: words, environment, host: hostFacts() });
-  return await buildImage({ plan, skipBase: !wantsBase(options) });
+  await using site = new BuildSite(plan);
+  return await buildImage({ plan, site, skipBase: !wantsBase(options) });
 }

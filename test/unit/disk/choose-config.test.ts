@@ -3,7 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { BUILT_IN } from '../../../src/disk/built-in-config.ts';
 import { chooseDiskConfig } from '../../../src/disk/choose-config.ts';
+import { parseConfig } from '../../../src/disk/parse-config.ts';
 import { graphOf } from './configs.ts';
 
 let top = '';
@@ -71,4 +73,10 @@ test('chooseDiskConfig() names a file that it cannot read', async () => {
     chooseDiskConfig({ arch: 'amd64', elements: [], config: `file://${top}/missing` }),
     /Cannot read the block-device configuration ".*missing": ENOENT/,
   );
+});
+
+test('the built-in configuration is what its text says', () => {
+  const { nodes, warnings } = parseConfig(BUILT_IN.text, BUILT_IN.source);
+  assert.deepEqual(nodes, BUILT_IN.nodes);
+  assert.deepEqual(warnings, []);
 });
