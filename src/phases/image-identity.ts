@@ -1,9 +1,9 @@
 /** What tells one image from another: its date, and the seed of its identifiers. */
-import { createHash, randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { HookTree } from '../elements/hook-tree.ts';
+import { sha256 } from '../layers/digest.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import {
   type Identifiers,
@@ -40,7 +40,7 @@ export async function identityOf(
   paths: BuildPaths,
 ): Promise<ImageIdentity> {
   const { plan } = build;
-  const sourceDate = plan.identity.sourceDate ?? (await readSourceDate(paths.hooksDir));
+  const sourceDate = plan.identity.sourceDate ?? readSourceDate(paths.hooksDir);
   if (plan.identity.seed === 'random') {
     return { sourceDate, identifiers: identifiersFrom(randomUUID()) };
   }
@@ -49,7 +49,7 @@ export async function identityOf(
     elements: build.elements.map(({ name }) => name),
     packages: plan.packages,
     disk: { request: plan.disk, config: build.diskConfig.text },
-    variables: await withFiles(variablesThatCount(plan.environment)),
+    variables: withFiles(variablesThatCount(plan.environment)),
     hooks: tree.files.map((file) => file.path),
     sourceDate,
     seed: plan.identity.seed,
@@ -57,34 +57,46 @@ export async function identityOf(
   return { sourceDate, identifiers: identifiersFrom(seed) };
 }
 
-async function readSourceDate(hooksDir: string): Promise<number> {
-  const text = await readFile(path.join(hooksDir, SOURCE_DATE_FILE), 'utf8').catch(() => '');
-  return parseSourceDate(text) ?? ENGINE_DATE;
+function readSourceDate(hooksDir: string): number {
+  return parseSourceDate(textOf(path.join(hooksDir, SOURCE_DATE_FILE))) ?? ENGINE_DATE;
+}
+
+/** Empty where a hook has removed it. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** Above this a file counts by its size alone: it is an image or an archive, and dated itself. */
 const LARGEST_READ_BYTES = 1 << 20;
 
 /** A path says where something is on this machine; what counts is what it holds. */
-async function withFiles(
-  variables: Readonly<Record<string, string>>,
-): Promise<Readonly<Record<string, string>>> {
-  const entries = Object.entries(variables).map(async ([name, value]) => {
-    if (!value.startsWith('/')) {
-      return [name, value] as const;
-    }
-    const found = await stat(value).catch(() => undefined);
-    if (!found?.isFile()) {
-      return [name, 'a path'] as const;
-    }
-    const content = found.size > LARGEST_READ_BYTES ? String(found.size) : await digestOf(value);
-    return [name, content] as const;
-  });
-  return Object.fromEntries(await Promise.all(entries));
+function withFiles(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [
+      name,
+      value.startsWith('/') ? contentOf(value) : value,
+    ]),
+  );
 }
 
-async function digestOf(file: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
+function contentOf(file: string): string {
+  const found = statsOf(file);
+  if (found === undefined) {
+    return 'a path';
+  }
+  return found.size > LARGEST_READ_BYTES ? String(found.size) : sha256(readFileSync(file));
+}
+
+/** Of a file that is one, links followed. */
+function statsOf(file: string): Stats | undefined {
+  try {
+    const found = statSync(file, { throwIfNoEntry: false });
+    return found?.isFile() === true ? found : undefined;
+  } catch {
+    return undefined;
+  }
 }
