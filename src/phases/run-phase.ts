@@ -6,6 +6,7 @@ import { Failed } from '../events/failure.ts';
 import type { PauseRequest } from '../run-parts/request.ts';
 import { runParts } from '../run-parts/run.ts';
 import { exists, mountKernelFilesystems } from '../sandbox/mounts.ts';
+import { type Pipe, PipeAhead } from '../sandbox/pipe.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { type Breakers, PhaseBreaks } from './breakpoints.ts';
 import {
@@ -60,9 +61,11 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
       await (layers.chain.keys.length === 0 ? run.check() : undefined);
       return { touched: false };
     }
+    // Beside the mounts.
+    await using pipes = new PipeAhead(context, environment.paths.buildDir);
     await layers.begin(context);
     await run.prepare();
-    return await workInTree(run, done, context);
+    return await workInTree({ ...run, pipe: () => pipes.take() }, done, context);
   } finally {
     await layers.leave(context);
   }
@@ -73,8 +76,13 @@ function isIn(point: string, { name }: Phase): boolean {
   return new RegExp(`^(?:before|after)-${name}(?:$|\\.d/)`).test(point);
 }
 
+interface TreeRun extends PhaseRun {
+  /** What the hooks' shell prints into, where it has been opened already. */
+  readonly pipe?: () => Promise<Pipe>;
+}
+
 /** `done`: how many of the first hooks a layer has. */
-async function workInTree(run: PhaseRun, done: number, context: Context): Promise<PhaseResult> {
+async function workInTree(run: TreeRun, done: number, context: Context): Promise<PhaseResult> {
   const { phase, environment, layers } = run;
   const present = await exists(path.join(environment.paths.hooksDir, `${phase.name}.d`));
   await using view = new PhaseView(run, context);
@@ -185,7 +193,7 @@ interface HookRun {
 
 /** Runs the phase's hooks, without the first `skip`; their names. @throws Failed `hook`. */
 async function runHooks(
-  run: PhaseRun,
+  run: TreeRun,
   { breaks, recorder, skip, pause }: HookRun,
   context: Context,
 ): Promise<readonly string[]> {
@@ -203,6 +211,7 @@ async function runHooks(
       env: phaseEnvironment(environment, phase),
       cwd: environment.plan.image.cwd,
       workDir: environment.paths.buildDir,
+      ...(run.pipe === undefined ? {} : { pipe: run.pipe }),
       stdin: 'ignore',
       elementOf: (file, from) => tree.elementOf(from, file),
       sourceOf: (file, from) => tree.sourceOf(from, file),

@@ -112,6 +112,8 @@ export interface DriverOptions {
   readonly cwd?: string;
   /** For a short-lived file. Default: the system's temporary directory. */
   readonly workDir?: string;
+  /** As in `PartsRequest`. */
+  readonly pipe?: () => Promise<Pipe>;
   readonly stdin: 'ignore' | 'inherit';
   /** `terminal`: hooks have our own three streams, and there are no lines. */
   readonly output: { readonly onLine: (line: string) => void } | 'terminal' | 'own-group-terminal';
@@ -136,7 +138,8 @@ export class Driver implements AsyncDisposable {
 
   /** A driver that is starting; the reply to `ready()` says whether it did. */
   static async open(options: DriverOptions, context: Context): Promise<Driver> {
-    return new Driver(options, await openPipe(context, options.workDir), context);
+    const pipe = await (options.pipe?.() ?? openPipe(context, options.workDir));
+    return new Driver(options, pipe, context);
   }
 
   private constructor(options: DriverOptions, pipe: Pipe, context: Context) {

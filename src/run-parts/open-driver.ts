@@ -45,6 +45,7 @@ function driverOptions(
     env: request.env,
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.workDir === undefined ? {} : { workDir: request.workDir }),
+    ...(request.pipe === undefined ? {} : { pipe: request.pipe }),
     stdin: request.stdin ?? 'ignore',
     output: output === 'events' ? { onLine } : output,
   };

@@ -1,6 +1,7 @@
 /** What a run of one phase's hooks is asked for, and what becomes of it. */
 import type { HookFailure } from '../events/failure.ts';
 import type { HookTiming } from '../events/profile.ts';
+import type { Pipe } from '../sandbox/pipe.ts';
 import type { Stops } from './stops.ts';
 
 export interface PartsRequest {
@@ -18,6 +19,8 @@ export interface PartsRequest {
   readonly cwd?: string;
   /** For a short-lived file. Default: the system's temporary directory. */
   readonly workDir?: string;
+  /** What a shell prints into; it is taken over. Default: a pipe that is opened in `workDir`. */
+  readonly pipe?: () => Promise<Pipe>;
   /** What hooks read: nothing (default) or our own input. */
   readonly stdin?: 'ignore' | 'inherit';
   /**

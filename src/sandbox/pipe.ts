@@ -45,3 +45,29 @@ export async function openPipe(context: Context, workDir: string = tmpdir()): Pr
     await rm(dir, { recursive: true, force: true });
   }
 }
+
+/** A pipe that is opened before somebody wants it. Disposed, it is closed, unless somebody has taken it. */
+export class PipeAhead implements AsyncDisposable {
+  readonly #open: () => Promise<Pipe>;
+  #next: Promise<Pipe> | undefined;
+
+  constructor(context: Context, workDir: string) {
+    this.#open = () => openPipe(context, workDir);
+    this.#next = this.#open();
+    // Whoever takes it hears of a failure.
+    this.#next.catch(() => {});
+  }
+
+  /** That one, the first time; then another. */
+  take(): Promise<Pipe> {
+    const pipe = this.#next ?? this.#open();
+    this.#next = undefined;
+    return pipe;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const left = await this.#next?.catch(() => undefined);
+    left?.closeWriter();
+    left?.output.destroy();
+  }
+}
