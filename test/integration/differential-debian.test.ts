@@ -3,14 +3,13 @@
  * it, and as our engine does. Where Debian comes from is what apt on this machine says.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { judge, report } from '../rig/differences.ts';
 import {
   type Built,
   compareBuilt,
   type Differential,
+  hostSources,
   lastWords,
   openDifferential,
   textIn,
@@ -18,19 +17,10 @@ import {
   withLines,
 } from '../rig/differential.ts';
 import { assertDocumented, OF_DEBIAN } from '../rig/expected-differences.ts';
-import { ROOT } from '../rig/run-hook.ts';
 
 let pair: Differential;
 let theirs: Built;
 let ours: Built;
-
-/** The variables that say where this machine has Debian from; the benchmarks' own, which are JavaScript. */
-function hostSources(): Record<string, string> {
-  const module = path.join(ROOT, 'test/bench/apt-sources.mjs');
-  const program = `import { hostSources } from '${module}'; console.log(JSON.stringify(hostSources()));`;
-  const argv = ['--input-type=module', '--eval', program];
-  return JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8' }));
-}
 
 before(async () => {
   pair = await openDifferential();

@@ -44,6 +44,14 @@ export interface Built {
 export const UPSTREAM = '/usr/bin/disk-image-create';
 export const UPSTREAM_ELEMENTS = '/usr/lib/python3/dist-packages/diskimage_builder/elements';
 
+/** The variables that say where this machine has Debian from; the benchmarks' own, which are JavaScript. */
+export function hostSources(): Record<string, string> {
+  const module = path.join(ROOT, 'test/bench/apt-sources.mjs');
+  const program = `import { hostSources } from '${module}'; console.log(JSON.stringify(hostSources()));`;
+  const argv = ['--input-type=module', '--eval', program];
+  return JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8' }));
+}
+
 const IN_NAMESPACES = [
   ...['unshare', '--mount', '--propagation', 'private', '--pid', '--fork'],
   ...['--kill-child', '--mount-proc'],
