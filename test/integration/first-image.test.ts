@@ -20,7 +20,7 @@ before(async () => {
   result = await rig.run(
     'disk-image-create',
     [
-      ...['-t', 'qcow2,raw,tar', '--checksum', '-o', 'first'],
+      ...['-t', 'qcow2,raw,tar', '--checksum', '--image-extra-size', '64', '-o', 'first'],
       ...['vm', 'debian-minimal', 'devuser', 'openssh-server', 'growroot'],
     ],
     { env: { DIB_DEV_USER_AUTHORIZED_KEYS: `${key}.pub`, DIB_DEV_USER_PWDLESS_SUDO: 'yes' } },

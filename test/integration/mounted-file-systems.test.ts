@@ -25,7 +25,14 @@ for (const { type, check, label } of ROWS) {
     assert.equal(built.status, 0, built.stderr);
     const part = path.join(rig.dir, 'part');
     const image = path.join(rig.out, 'image.raw');
-    execFileSync('dd', [`if=${image}`, `of=${part}`, 'bs=1M', 'skip=1', 'status=none']);
+    execFileSync('dd', [
+      `if=${image}`,
+      `of=${part}`,
+      'bs=1M',
+      'skip=1',
+      'conv=sparse',
+      'status=none',
+    ]);
     const [tool, ...options] = check;
     execFileSync(tool, [...options, part], { stdio: 'ignore' });
     const found = execFileSync('blkid', ['-p', '-o', 'export', part], { encoding: 'utf8' });
