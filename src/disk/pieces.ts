@@ -23,7 +23,8 @@ export async function inPieces(
   context: Context,
 ): Promise<void> {
   const { pieces = [], ...whole } = fs;
-  const file = path.join(workDir, `volume-${fs.name}`);
+  // Not by its name, which may be any text.
+  const file = path.join(workDir, `volume-${fs.uuid}`);
   try {
     const handle = await open(file, 'wx', 0o600);
     try {

@@ -122,7 +122,6 @@ function reproducible(epoch: number | undefined): Record<string, string> {
     : { E2FSPROGS_FAKE_TIME: String(epoch), SOURCE_DATE_EPOCH: String(epoch), TZ: 'UTC' };
 }
 
-/** An image of nothing but its partition table and the descriptions of volume groups. */
 function tooLarge({ name, sizeBytes }: ImageLayout, file: string): Failed {
   return hostError(
     `The file system of '${path.dirname(file)}' takes no file of ${Math.ceil(sizeBytes / GIB)} GiB, the size of disk "${name}"`,
@@ -130,6 +129,7 @@ function tooLarge({ name, sizeBytes }: ImageLayout, file: string): Failed {
   );
 }
 
+/** An image of nothing but its partition table and the descriptions of volume groups. */
 async function writeFrame(image: ImageLayout, plan: DiskPlan, target: DiskTarget): Promise<void> {
   const file = fileOf(image.name, target);
   const handle = await open(file, 'wx');

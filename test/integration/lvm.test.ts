@@ -47,7 +47,7 @@ async function write(plan: DiskPlan, test: TestContext): Promise<Written> {
 
 /** A file system as a file of its own, put together from where the plan says that its bytes lie. */
 function extract(fs: FileSystemLayout, { directory }: Written): string {
-  const out = path.join(directory, `${fs.name}.fs`);
+  const out = path.join(directory, `${fs.uuid}.fs`);
   let seek = 0;
   for (const { image, offsetBytes, sizeBytes } of fs.pieces ?? [fs]) {
     const places = [`skip=${offsetBytes}`, `count=${sizeBytes}`, `seek=${seek}`];
@@ -133,7 +133,7 @@ test('a volume on two disks is whole, and GRUB reads it', {
   );
   assert.match(said, /^ *both 61\.00 -wi-\S+ here /m);
   assert.match(said, /^ *vg-0 1\.00m 100 built 2$/m);
-  const fs = plan.fileSystems.find(({ name }) => name === 'fs_both');
+  const fs = plan.fileSystems.find(({ name }) => name === 'fs/both');
   assert.ok(fs !== undefined);
   execFileSync('e2fsck', ['-fn', extract(fs, written)], { stdio: 'ignore' });
   const noise = path.join(written.directory, 'tree/var/noise');

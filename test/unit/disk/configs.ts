@@ -106,7 +106,7 @@ export const LVM_TWO_DISKS = `
       - {name: first, base: vg-0, size: 33MiB}
       - {name: both, base: vg-0, extents: 90%FREE, options: ["-Wy", "-Zn", --addtag here]}
 - mkfs: {name: fs_first, base: first, type: ext4, mount: {mount_point: /}}
-- mkfs: {name: fs_both, base: both, type: ext4, mount: {mount_point: /var}}
+- mkfs: {name: fs/both, base: both, type: ext4, mount: {mount_point: /var}}
 `;
 
 /** A disk that is one file system. */

@@ -38,7 +38,7 @@ test('planDisk() splits a volume only where no physical one has the room', () =>
     ['first', [0, 0, 32]],
     ['both', [0, 32, 29], [1, 0, 32]],
   ]);
-  const both = plan.fileSystems.find(({ name }) => name === 'fs_both');
+  const both = plan.fileSystems.find(({ name }) => name === 'fs/both');
   assert.deepEqual(both?.pieces, [
     { image: 'image0', offsetBytes: 34 * MIB, sizeBytes: 29 * MIB },
     { image: 'data', offsetBytes: MIB, sizeBytes: 32 * MIB },
