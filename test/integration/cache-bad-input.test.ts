@@ -354,7 +354,7 @@ test('a server that ignores Range starts again, and heals', async () => {
 });
 
 test('a server that stalls is given up and taken up again', async () => {
-  await using bench = await setUp({ idleMs: 300 });
+  await using bench = await setUp({ idleMs: 1500 });
   bench.server.serve('/image', stallAfter(IMAGE, 1_000_000), file(IMAGE));
   await bench.fetch();
   await assertGood(bench);
@@ -362,7 +362,7 @@ test('a server that stalls is given up and taken up again', async () => {
 });
 
 test('a server that never answers fails as stalled', async () => {
-  await using bench = await setUp({ idleMs: 200 });
+  await using bench = await setUp({ idleMs: 1000 });
   bench.server.serve('/image', () => {});
   const failure = await bench.failure();
   assert.match(failure.message, /stalled/);
