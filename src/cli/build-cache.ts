@@ -41,7 +41,7 @@ export async function openBuildCache(
     toolEnvironment: io.environment,
   };
   const store = storeOf(plan);
-  await store.make();
+  await store.make(context);
   const layersDir = await announced(store, owner, context);
   const resumed = await resumedKeys(build, store, io.emit);
   return {

@@ -102,7 +102,7 @@ function quietContext(): Context {
 
 async function list(given: Given): Promise<number> {
   const store = openStore(given);
-  await store.make();
+  await store.make(quietContext());
   const entries = [...(await listEntries(store, quietContext()))].sort(
     (a, b) => a.usedMs - b.usedMs,
   );
@@ -181,7 +181,7 @@ const DAY_MS = 24 * 3_600_000;
 
 async function prune(given: Given): Promise<number> {
   const store = openStore(given);
-  await store.make();
+  await store.make(quietContext());
   const budget = given.maxSize ?? (ownEnvironment().DIB_CACHE_SIZE || '20');
   const budgetBytes = given.all === true ? -1 : amount(budget, '--max-size') * GIB;
   const rule =
@@ -223,7 +223,7 @@ async function again(build: readonly string[]): Promise<number> {
 
 async function verify(given: Given): Promise<number> {
   const store = openStore(given);
-  await store.make();
+  await store.make(quietContext());
   const { checked, faults, dead } = await checkStore(store, quietContext());
   for (const fault of faults) {
     process.stdout.write(`${fault}\n`);

@@ -20,15 +20,22 @@ export interface HookMounts {
   readonly others: readonly string[];
 }
 
+/** Where hooks in the target see the hook tree. */
+export const HOOKS_VIEW = 'tmp/in_target.d';
+
 /** Where the engine mounts its own. */
-const OURS = new Set(['proc', 'dev', 'dev/pts', 'sys', 'tmp/in_target.d']);
+const OURS = new Set(['proc', 'dev', 'dev/pts', 'sys', HOOKS_VIEW]);
+
+export interface TargetPaths {
+  readonly targetRoot: string;
+  readonly runPaths: ReadonlyMap<string, string>;
+  /** Where uppers lie: the target itself, so that nothing in there can be bound again. */
+  readonly uppers?: string | undefined;
+}
 
 /** The mounts below `targetRoot` that are not ours. */
-export function hookMounts(
-  mountinfo: string,
-  targetRoot: string,
-  runPaths: ReadonlyMap<string, string>,
-): HookMounts {
+export function hookMounts(mountinfo: string, paths: TargetPaths): HookMounts {
+  const { targetRoot, runPaths, uppers } = paths;
   const lines = mountinfo.split('\n').filter(Boolean).map(parseLine);
   const binds: BindRecord[] = [];
   const others: string[] = [];
@@ -38,7 +45,7 @@ export function hookMounts(
       continue;
     }
     const source = sourceOf(line, lines, targetRoot);
-    if (source === undefined) {
+    if (source === undefined || (uppers !== undefined && source.startsWith(`${uppers}/`))) {
       others.push(`/${target} (${line.type})`);
     } else {
       binds.push({

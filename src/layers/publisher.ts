@@ -8,9 +8,8 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { failureOf } from '../events/failure.ts';
-import { runTool } from '../sandbox/process.ts';
 import type { LayerRecord } from './record.ts';
-import { type LayerStore, measureTree } from './store.ts';
+import { copyMeasured, type LayerStore, measureTree } from './store.ts';
 
 /** A layer that is complete, but for what its tree measures. */
 export interface MadeLayer {
@@ -83,18 +82,16 @@ export class Publisher {
   }
 
   async #publish({ directory, inMemory, record }: MadeLayer, context: Context): Promise<void> {
-    const made = inMemory ? await this.#copied(directory, context) : directory;
-    const measured = await measureTree(path.join(made, 'tree'), context);
-    await this.#store.publish(made, { ...record, ...measured });
-  }
-
-  async #copied(directory: string, context: Context): Promise<string> {
+    if (!inMemory) {
+      const measured = await measureTree(path.join(directory, 'tree'), context);
+      await this.#store.publish(directory, { ...record, ...measured });
+      return;
+    }
     this.#number += 1;
     const copy = path.join(this.#build, `copy.${this.#number}`);
     try {
-      // The build itself comes first.
-      await runTool(['nice', 'cp', '-aT', directory, copy], context, { announce: false });
-      return copy;
+      const measured = await copyMeasured(directory, copy, context);
+      await this.#store.publish(copy, { ...record, ...measured });
     } catch (error) {
       await rm(copy, { recursive: true, force: true });
       throw error;

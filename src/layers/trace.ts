@@ -5,7 +5,7 @@
  * through a mount with `strictatime`. Executed scripts, read files, followed links and listed
  * directories show; `stat` alone does not.
  */
-import { lstatSync, lutimesSync, readdirSync } from 'node:fs';
+import { type BigIntStats, lstatSync, lutimesSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 /** Seconds since the epoch that nobody reads a file at. */
@@ -27,16 +27,25 @@ export interface HookChanges {
 
 /** Sets all access times to the past. */
 export function armTrace(directory: string): Armed {
-  const entries = walk(directory);
-  const age = (wanted: boolean): void => {
-    for (const { name, modified } of entries.filter((each) => each.isDirectory === wanted)) {
-      lutimesSync(path.join(directory, name), PAST, modified);
+  const before = new Map<string, string>();
+  const folders: Entry[] = [];
+  for (const entry of walk(directory)) {
+    const { name, isDirectory, accessedMs, modified } = entry;
+    const file = path.join(directory, name);
+    if (isDirectory) {
+      folders.push(entry);
     }
-  };
-  // Folders last: to look at what is in them is to read them.
-  age(false);
-  const before = snapshot(directory);
-  age(true);
+    if (isDirectory || accessedMs === PAST * 1000) {
+      before.set(name, entry.state);
+    } else {
+      lutimesSync(file, PAST, modified);
+      before.set(name, stateOf(lstatSync(file, { bigint: true })));
+    }
+  }
+  // Last: to look at what is in them was to read them.
+  for (const { name, modified } of folders) {
+    lutimesSync(path.join(directory, name), PAST, modified);
+  }
   return { directory, before };
 }
 
@@ -82,15 +91,18 @@ function walk(directory: string, below = ''): readonly Entry[] {
     .flatMap((base) => {
       const name = below === '' ? base : `${below}/${base}`;
       const found = lstatSync(path.join(directory, name), { bigint: true });
-      const isDirectory = found.isDirectory();
-      const owner = `${found.mode} ${found.uid} ${found.gid}`;
       const entry: Entry = {
         name,
-        isDirectory,
+        isDirectory: found.isDirectory(),
         accessedMs: Number(found.atimeMs),
         modified: found.mtime,
-        state: isDirectory ? owner : `${owner} ${found.ino} ${found.size} ${found.ctimeNs}`,
+        state: stateOf(found),
       };
-      return isDirectory ? [entry, ...walk(directory, name)] : [entry];
+      return entry.isDirectory ? [entry, ...walk(directory, name)] : [entry];
     });
+}
+
+function stateOf(found: BigIntStats): string {
+  const owner = `${found.mode} ${found.uid} ${found.gid}`;
+  return found.isDirectory() ? owner : `${owner} ${found.ino} ${found.size} ${found.ctimeNs}`;
 }

@@ -6,18 +6,28 @@
  *                             └──────────▶ mounted: what comes next goes into the same upper
  *
  * Nothing is mounted until something has to run: a build whose layers all fit mounts nothing. An upper lies
- * in memory where there is room, else in the store's file system.
+ * in memory where there is room, else in the store's file system. The lowest layer in memory needs no overlay:
+ * its directory is the tree itself, which programs that make files are served faster by.
  */
 import { mkdirSync, rmSync } from 'node:fs';
-import { chmod, chown, lstat, readFile, rm, utimes } from 'node:fs/promises';
+import { readFile, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../events/event.ts';
-import { exists, mount, mountsBelow, unmountBelow } from '../sandbox/mounts.ts';
-import { mountOverlay, overlayOptions } from '../sandbox/overlay.ts';
+import {
+  exists,
+  MOUNT_ALL,
+  type Mount,
+  mountAll,
+  mountsBelow,
+  mountWords,
+  topMountsBelow,
+  unmountBelow,
+} from '../sandbox/mounts.ts';
+import { overlayMount, overlayOptions } from '../sandbox/overlay.ts';
 import { runTool } from '../sandbox/process.ts';
 import { inUserNamespace } from '../sandbox/user-namespace.ts';
-import { type HookMounts, hookMounts } from './binds.ts';
+import { HOOKS_VIEW, type HookMounts, hookMounts } from './binds.ts';
 import type { BindRecord } from './record.ts';
 
 export interface StackPlace {
@@ -44,6 +54,13 @@ export type TakeOutcome =
   /** Still mounted: the reason is for a person. */
   | { readonly kind: 'kept'; readonly why: string; readonly lasting: boolean };
 
+interface Mounted {
+  readonly directory: string;
+  readonly inMemory: boolean;
+  /** The upper by itself, without an overlay. */
+  readonly plain: boolean;
+}
+
 /** How often, and how long in all, we wait for what a hook left running to end by itself. */
 const BUSY_TRIES = 10;
 const BUSY_PAUSE_MS = 100;
@@ -62,7 +79,7 @@ umount "$PWD/at" && exit "$status"
 export class TreeStack {
   readonly #place: StackPlace;
   #number = 0;
-  #mounted: { readonly directory: string; readonly inMemory: boolean } | undefined;
+  #mounted: Mounted | undefined;
   #binds: readonly BindRecord[] = [];
 
   constructor(place: StackPlace) {
@@ -131,31 +148,29 @@ export class TreeStack {
     for (const each of [upper, work, empty]) {
       mkdirSync(each, { recursive: true, mode: 0o755 });
     }
-    const top = trees.at(-1);
-    if (top !== undefined) {
-      await copyRootAttributes(top, upper, context);
-    }
-    const lower = trees.length === 0 ? [empty] : trees;
     const shortened = (each: string): string =>
       each.startsWith(`${store}/`) ? path.relative(store, each) : each;
-    await mountOverlay(
-      {
-        base: store,
-        lower: lower.map(shortened),
-        upper: shortened(upper),
-        work: shortened(work),
-        target: targetRoot,
-      },
-      context,
-    );
-    this.#mounted = { directory, inMemory };
-    await this.#restoreBinds(context);
+    const plain = inMemory && trees.length === 0;
+    const tree: Mount = plain
+      ? { source: upper, target: targetRoot, options: 'bind' }
+      : overlayMount({
+          base: store,
+          lower: (trees.length === 0 ? [empty] : trees).map(shortened),
+          upper: shortened(upper),
+          work: shortened(work),
+          target: targetRoot,
+        });
+    const words = await mountWords([tree, ...this.#bindMounts()]);
+    const argv = ['sh', '-c', ENTER, 'sh', trees.at(-1) ?? '', upper, ...words] as const;
+    await runTool(argv, context, { announce: false, cwd: store });
+    this.#mounted = { directory, inMemory, plain };
   }
 
   /** What hooks have mounted in the tree now. */
   async hookMounts(): Promise<HookMounts> {
-    const { targetRoot, runPaths } = this.#place;
-    return hookMounts(await readFile('/proc/self/mountinfo', 'utf8'), targetRoot, runPaths);
+    const { targetRoot, runPaths, memory } = this.#place;
+    const mountinfo = await readFile('/proc/self/mountinfo', 'utf8');
+    return hookMounts(mountinfo, { targetRoot, runPaths, uppers: memory });
   }
 
   /** Ends the use of the upper, if nobody is in it any more. */
@@ -169,16 +184,38 @@ export class TreeStack {
     if (other !== undefined) {
       return { kind: 'kept', why: `a hook has mounted ${other}`, lasting: true };
     }
-    const { targetRoot } = this.#place;
-    await unmountBelow(targetRoot, context);
+    if (mounted.plain && (await hasWhiteout(path.join(mounted.directory, 'tree'), context))) {
+      const why = 'a device 0:0 is in it, which in a layer stands for a file that was removed';
+      return { kind: 'kept', why, lasting: true };
+    }
     this.#binds = binds;
-    if (!(await this.#unmount(context))) {
+    if (!(await this.#leave(context))) {
       await this.#restoreBinds(context);
       return { kind: 'kept', why: 'a process that a hook left runs in it', lasting: false };
     }
     this.#mounted = undefined;
     await rm(`${mounted.directory}.work`, { recursive: true, force: true });
-    return { kind: 'taken', taken: { ...mounted, binds } };
+    const { directory, inMemory } = mounted;
+    return { kind: 'taken', taken: { directory, inMemory, binds } };
+  }
+
+  /** Unmounts the tree and all in it; false when somebody is in it. */
+  async #leave(context: Context): Promise<boolean> {
+    const { targetRoot } = this.#place;
+    const inside = topMountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), targetRoot);
+    const view = path.join(targetRoot, HOOKS_VIEW);
+    const argv = ['sh', '-c', LEAVE, 'sh', targetRoot, view, ...inside] as const;
+    const left = await runTool(argv, context, { announce: false }).then(
+      () => true,
+      () => false,
+    );
+    if (left) {
+      return true;
+    }
+    context.signal.throwIfAborted();
+    await unmountBelow(targetRoot, context);
+    await rmdir(view).catch(() => {});
+    return this.#unmount(context);
   }
 
   async #unmount(context: Context): Promise<boolean> {
@@ -198,15 +235,19 @@ export class TreeStack {
   }
 
   async #restoreBinds(context: Context): Promise<void> {
-    const { targetRoot, runPaths } = this.#place;
+    const { targetRoot } = this.#place;
     const mounted = mountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), targetRoot);
-    for (const bind of this.#binds) {
-      const target = path.join(targetRoot, bind.target);
-      if (!mounted.includes(target)) {
-        const source = hereAgain(bind.source, runPaths);
-        await mount({ source, target, options: bind.readOnly ? 'bind,ro' : 'bind' }, context);
-      }
-    }
+    const missing = this.#bindMounts().filter(({ target }) => !mounted.includes(target));
+    await mountAll(missing, context);
+  }
+
+  #bindMounts(): readonly Mount[] {
+    const { targetRoot, runPaths } = this.#place;
+    return this.#binds.map(({ source, target, readOnly }) => ({
+      source: hereAgain(source, runPaths),
+      target: path.join(targetRoot, target),
+      options: readOnly ? 'bind,ro' : 'bind',
+    }));
   }
 }
 
@@ -227,19 +268,33 @@ export async function bindsExist(
   return found.every(Boolean);
 }
 
-/** Of one directory, without the overlay's own. Only tar can name, and copy, them all. */
-const COPY_EXTENDED = `
-set -- "$1" "$2" --no-recursion --xattrs '--xattrs-include=*' '--xattrs-exclude=*.overlay.*'
+/** Whether there is what an overlay would hide; an overlay lets nobody make it. */
+async function hasWhiteout(tree: string, context: Context): Promise<boolean> {
+  const stat = ['-exec', 'stat', '--format=%t:%T', '{}', '+'];
+  const argv = ['find', tree, '-xdev', '-type', 'c', ...stat] as const;
+  const devices = await runTool([...argv], context, { announce: false });
+  return devices.split('\n').includes('0:0');
+}
+
+/**
+ * Mounts a tree: attributes of its root come from $1, if that is not empty, to $2; what to mount follows. The
+ * root directory of an overlay is its upper's. Only tar can name, and copy, all extended attributes.
+ */
+const ENTER = `
 from=$1 to=$2
 shift 2
-tar -C "$from" "$@" -cf - . | tar -C "$to" "$@" -xf -
-`;
-
-/** The root directory of an overlay is its upper's. */
-async function copyRootAttributes(from: string, to: string, context: Context): Promise<void> {
-  const { mode, uid, gid, atime, mtime } = await lstat(from);
-  await runTool(['sh', '-c', COPY_EXTENDED, 'sh', from, to], context, { announce: false });
-  await chown(to, uid, gid);
-  await chmod(to, mode & 0o7777);
-  await utimes(to, atime, mtime);
+attributes() {
+    tar --directory "$1" --format=posix --numeric-owner --no-recursion \\
+        --xattrs '--xattrs-include=*' '--xattrs-exclude=*.overlay.*' "$2" --file - .
 }
+[ -z "$from" ] || attributes "$from" --create | attributes "$to" --extract || exit
+${MOUNT_ALL}`;
+
+/** Unmounts the tree $1, without the empty directory $2, and first what is mounted in it. */
+const LEAVE = `
+tree=$1 view=$2
+shift 2
+[ $# -eq 0 ] || umount --lazy --no-canonicalize "$@" || exit
+[ ! -d "$view" ] || rmdir "$view" || exit
+exec umount "$tree"
+`;

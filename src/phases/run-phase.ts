@@ -5,7 +5,7 @@ import type { Context } from '../events/event.ts';
 import { Failed } from '../events/failure.ts';
 import type { PauseRequest } from '../run-parts/request.ts';
 import { runParts } from '../run-parts/run.ts';
-import { exists, mountKernelFilesystems } from '../sandbox/mounts.ts';
+import { exists, type Mount, mountAll, readyKernelFilesystems } from '../sandbox/mounts.ts';
 import { type Pipe, PipeAhead } from '../sandbox/pipe.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { type Breakers, PhaseBreaks } from './breakpoints.ts';
@@ -101,11 +101,12 @@ async function workInTree(run: TreeRun, done: number, context: Context): Promise
   }
   await breaks.atPhase('after');
   await run.check();
-  await view.close();
+  view.note();
   const touched = await wasTouched();
   if (layers !== undefined) {
     await layers.keepRest(ran.slice(kept), context);
   }
+  await view.close();
   return { touched };
 
   async function wasTouched(): Promise<boolean> {
@@ -123,9 +124,11 @@ async function workInTree(run: TreeRun, done: number, context: Context): Promise
       : {
           wanted: ({ durationMs }) => !breaks.touched && layers.wantsCut(durationMs),
           during: async (sofar) => {
-            await view.close();
+            view.note();
             await wasTouched();
-            if (await layers.keep(sofar.slice(kept), context)) {
+            const isKept = await layers.keep(sofar.slice(kept), context);
+            await view.close();
+            if (isKept) {
               kept = sofar.length;
               await layers.cut(done + kept, context);
               await layers.begin(context);
@@ -150,20 +153,27 @@ class PhaseView implements AsyncDisposable {
   async open(): Promise<void> {
     const { phase, environment, layers } = this.#run;
     const { targetRoot, hooksDir } = environment.paths;
-    await ensureKernelFilesystems(phase, targetRoot, this.#context);
+    const first = await missingFilesystems(phase, targetRoot, this.#context);
     const scope = new Scope();
     this.#scope = scope;
     const traced = layers?.traces === true;
     const show =
       phase.where === 'target'
-        ? () => showHooks(environment.paths, { scope, traced }, this.#context)
+        ? () => showHooks(environment.paths, { scope, traced, first }, this.#context)
         : undefined;
+    if (show === undefined) {
+      await mountAll(first, this.#context);
+    }
     await (traced ? layers.watch(hooksDir, show) : show?.());
   }
 
-  /** What was read is noted while it can still be seen. */
-  async close(): Promise<void> {
+  /** Notes what was read, while it can still be seen. */
+  note(): void {
     this.#run.layers?.note();
+  }
+
+  /** Takes away what a layer that was kept has not taken away yet. */
+  async close(): Promise<void> {
     await this[Symbol.asyncDispose]();
   }
 
@@ -174,14 +184,14 @@ class PhaseView implements AsyncDisposable {
 }
 
 /** `mounts` follow from the table: a phase that needs the kernel's file systems finds them there. */
-async function ensureKernelFilesystems(
+async function missingFilesystems(
   phase: Phase,
   targetRoot: string,
   context: Context,
-): Promise<void> {
-  if (phase.kernelFilesystems && !(await exists(path.join(targetRoot, 'proc/self')))) {
-    await mountKernelFilesystems(targetRoot, context);
-  }
+): Promise<readonly Mount[]> {
+  return phase.kernelFilesystems && !(await exists(path.join(targetRoot, 'proc/self')))
+    ? await readyKernelFilesystems(targetRoot, context)
+    : [];
 }
 
 interface HookRun {

@@ -5,24 +5,30 @@
  * see a copy: of what is mounted read-only the kernel notes no access. It cannot be changed either,
  * where the kernel has immutable files in memory.
  */
-import { lstat, mkdir, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readFile, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { configError } from '../events/failure.ts';
-import { mount } from '../sandbox/mounts.ts';
+import { MOUNT_ALL, type Mount, mountAll, mountsBelow, mountWords } from '../sandbox/mounts.ts';
 import { runTool } from '../sandbox/process.ts';
 import type { Scope } from '../sandbox/scope.ts';
 import { type BuildPaths, TARGET_HOOKS } from './environment.ts';
 
-const COPY = `
-cp -a --no-target-directory -- "$1" "$2"
-chattr -fR +i "$2" 2>/dev/null || :
+const MOUNT_AND_COPY = `
+from=$1 to=$2
+shift 2
+${MOUNT_ALL}
+cp -a --no-target-directory -- "$from" "$to" || exit
+chattr -fR +i "$to" 2>/dev/null || :
 `;
 
-/** Shows the hook tree in the target until the scope ends; returns where, on the host. */
+/**
+ * Shows the hook tree in the target until the scope ends, or whoever unmounts the target has taken it away;
+ * returns where, on the host. `first` is mounted before it.
+ */
 export async function showHooks(
   { targetRoot, hooksDir }: BuildPaths,
-  how: { readonly scope: Scope; readonly traced: boolean },
+  how: { readonly scope: Scope; readonly traced: boolean; readonly first: readonly Mount[] },
   context: Context,
 ): Promise<string> {
   const tmp = path.join(targetRoot, 'tmp');
@@ -34,19 +40,25 @@ export async function showHooks(
   }
   const target = path.join(targetRoot, TARGET_HOOKS);
   await mkdir(target, { mode: 0o755 });
-  how.scope.defer(() => rmdir(target));
-  if (how.traced) {
-    const options = 'mode=755,strictatime';
-    await mount({ source: 'tmpfs', target, type: 'tmpfs', options }, context);
-  } else {
-    await mount({ source: hooksDir, target, options: 'bind,ro' }, context);
-  }
   const unhindered = { ...context, signal: new AbortController().signal };
   how.scope.defer(async () => {
-    await runTool(['umount', '--lazy', target], unhindered, { announce: false });
+    if (mountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), tmp).includes(target)) {
+      await runTool(['umount', '--lazy', target], unhindered, { announce: false });
+    }
+    await rmdir(target).catch(unlessGone);
   });
   if (how.traced) {
-    await runTool(['sh', '-c', COPY, 'sh', hooksDir, target], context, { announce: false });
+    const tmpfs = { source: 'tmpfs', target, type: 'tmpfs', options: 'mode=755,strictatime' };
+    const words = [hooksDir, target, ...(await mountWords([...how.first, tmpfs]))];
+    await runTool(['sh', '-c', MOUNT_AND_COPY, 'sh', ...words], context, { announce: false });
+  } else {
+    await mountAll([...how.first, { source: hooksDir, target, options: 'bind,ro' }], context);
   }
   return target;
+}
+
+function unlessGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') {
+    throw error;
+  }
 }

@@ -45,8 +45,8 @@ function isAtOrAbove(point: string, file: string): boolean {
   return point === '/' || point === file || file.startsWith(`${point}/`);
 }
 
-/** Four words each: type, options, source, target. One process for many: a build mounts often. */
-const MOUNT_ALL = `
+/** Shell that mounts what `mountWords` says. One process for many: a build mounts often. */
+export const MOUNT_ALL = `
 while [ $# -gt 0 ]; do
     mount -t "$1" -o "$2" "$3" "$4" || exit
     shift 4
@@ -59,6 +59,20 @@ export async function mount(what: Mount, context: Context): Promise<void> {
 
 /** Mounts them in this order, until one cannot be. */
 export async function mountAll(all: readonly Mount[], context: Context): Promise<void> {
+  if (all.length === 0) {
+    return;
+  }
+  const words = await mountWords(all);
+  const [type = '', options = '', ...rest] = words;
+  const argv: [string, ...string[]] =
+    all.length === 1
+      ? ['mount', '-t', type, '-o', options, ...rest]
+      : ['sh', '-c', MOUNT_ALL, 'mount', ...words];
+  await runTool(argv, context, { announce: false });
+}
+
+/** What `MOUNT_ALL` takes as arguments: type, options, source and target of each. */
+export async function mountWords(all: readonly Mount[]): Promise<readonly string[]> {
   const words = await Promise.all(
     all.map(async (what) => {
       const locked = await lockedOptions(what);
@@ -67,12 +81,7 @@ export async function mountAll(all: readonly Mount[], context: Context): Promise
       return [what.type ?? 'none', options.join(',') || 'rw', what.source, what.target];
     }),
   );
-  const [only] = words;
-  const argv: [string, ...string[]] =
-    only !== undefined && words.length === 1
-      ? ['mount', '-t', only[0] ?? '', '-o', ...only.slice(1)]
-      : ['sh', '-c', MOUNT_ALL, 'mount', ...words.flat()];
-  await runTool(argv, context, { announce: false });
+  return words.flat();
 }
 
 /**
@@ -137,11 +146,18 @@ export function devptsOptions(mountinfo: string): string {
   return ['newinstance', ...(kept.length > 0 ? kept : ['gid=5', 'mode=620'])].join(',');
 }
 
-/** Mounts the kernel's file systems; missing mount points are made. */
-export async function mountKernelFilesystems(root: string, context: Context): Promise<void> {
+/**
+ * The kernel's file systems that are still to be mounted, in order; missing mount points are made. In a user
+ * namespace they are mounted at once: some of it lies on what comes before.
+ */
+export async function readyKernelFilesystems(
+  root: string,
+  context: Context,
+): Promise<readonly Mount[]> {
   const options = devptsOptions(await readFile('/proc/self/mountinfo', 'utf8'));
   if (inUserNamespace()) {
-    return await mountInNamespace(root, options, context);
+    await mountInNamespace(root, options, context);
+    return [];
   }
   const all = kernelFilesystems(root, options);
   // What one of them brings is there once that is mounted.
@@ -151,7 +167,7 @@ export async function mountKernelFilesystems(root: string, context: Context): Pr
   for (const { target } of inTree) {
     await assertRealDirectory(root, target);
   }
-  await mountAll(all, context);
+  return all;
 }
 
 async function mountInNamespace(root: string, options: string, context: Context): Promise<void> {

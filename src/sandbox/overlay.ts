@@ -8,6 +8,7 @@
  * Source: Documentation/filesystems/overlayfs.rst.
  */
 import type { Context } from '../events/event.ts';
+import type { Mount } from './mounts.ts';
 import { runTool } from './process.ts';
 import { inUserNamespace } from './user-namespace.ts';
 
@@ -43,19 +44,17 @@ function escaped(path: string): string {
   return path.replaceAll(/[\\:,]/g, (character) => `\\${character}`);
 }
 
+/** The mount, for who is in `base`. */
+export function overlayMount(what: OverlayMount): Mount {
+  const options = overlayOptions(what, inUserNamespace());
+  return { source: 'overlay', target: what.target, type: 'overlay', options };
+}
+
 /** @throws Failed `tool` where the kernel refuses. */
 export async function mountOverlay(what: OverlayMount, context: Context): Promise<void> {
-  await runTool(
-    [
-      'mount',
-      '-t',
-      'overlay',
-      '-o',
-      overlayOptions(what, inUserNamespace()),
-      'overlay',
-      what.target,
-    ],
-    context,
-    { announce: false, cwd: what.base },
-  );
+  const { source, target, type = '', options = '' } = overlayMount(what);
+  await runTool(['mount', '-t', type, '-o', options, source, target], context, {
+    announce: false,
+    cwd: what.base,
+  });
 }

@@ -176,6 +176,17 @@ test('a file system that a hook has mounted is not lost: nothing is kept from th
   assert.deepEqual(outcomes(second), ['root: reused', 'extra-data: run']);
 });
 
+test('a device that would stand for a removed file in a layer is in the image, and nothing is kept', async () => {
+  await using rig = await openLayered();
+  await rig.element('device', { 'root.d/50-device': hook('mknod "$TARGET_ROOT/zero" c 0 0') });
+  const first = await built(rig, 'device');
+  assert.match(first.stdout, /are not kept for the next build: a device 0:0 is in it/);
+  const image = await readFile(path.join(rig.out, 'it.tar'));
+  assert.ok(image.includes('./zero'));
+  await built(rig, '--no-cache', 'device');
+  assert.ok(image.equals(await readFile(path.join(rig.out, 'it.tar'))), 'as without layers');
+});
+
 test('a long hook is not repeated because a later one has changed, and hooks do not notice the cut', async () => {
   await using rig = await openLayered();
   const later = (word: string): Record<string, ElementFile> => ({

@@ -19,7 +19,7 @@ test('hookMounts() finds where a bind mount comes from, with placeholders for wh
     `91 90 254:0 /home/me/cache/apt ${MINE}/var/cache/apt rw,relatime - ext4 /dev/vda rw`,
     `92 90 254:0 /srv/a\\040b ${MINE}/mnt ro,relatime - ext4 /dev/vda rw`,
   );
-  assert.deepEqual(hookMounts(lines, MINE, PATHS), {
+  assert.deepEqual(hookMounts(lines, { targetRoot: MINE, runPaths: PATHS }), {
     binds: [
       { source: '{cache}/apt', target: 'var/cache/apt', readOnly: false },
       { source: '/srv/a b', target: 'mnt', readOnly: true },
@@ -35,7 +35,10 @@ test('hookMounts() passes over what the engine mounts', () => {
     `93 92 0:61 / ${MINE}/dev/pts rw - devpts devpts rw`,
     `94 90 0:62 / ${MINE}/tmp/in_target.d rw - tmpfs tmpfs rw`,
   );
-  assert.deepEqual(hookMounts(lines, MINE, PATHS), { binds: [], others: [] });
+  assert.deepEqual(hookMounts(lines, { targetRoot: MINE, runPaths: PATHS }), {
+    binds: [],
+    others: [],
+  });
 });
 
 test('hookMounts() names what cannot be made again: new file systems, and parts of the tree itself', () => {
@@ -43,5 +46,23 @@ test('hookMounts() names what cannot be made again: new file systems, and parts 
     `91 90 0:70 / ${MINE}/scratch rw - tmpfs tmpfs rw`,
     `92 90 0:50 /etc ${MINE}/copy rw - overlay overlay rw`,
   );
-  assert.deepEqual(hookMounts(lines, MINE, PATHS).others, ['/scratch (tmpfs)', '/copy (overlay)']);
+  assert.deepEqual(hookMounts(lines, { targetRoot: MINE, runPaths: PATHS }).others, [
+    '/scratch (tmpfs)',
+    '/copy (overlay)',
+  ]);
+});
+
+test('hookMounts() knows parts of the tree where it is a directory in memory', () => {
+  const lines = [
+    '21 1 254:0 / / rw,relatime - ext4 /dev/vda rw',
+    '30 21 0:50 / /tmp/b rw - tmpfs tmpfs rw',
+    `90 30 0:50 /layers/1/tree ${MINE} rw - tmpfs tmpfs rw`,
+    `91 90 0:50 /layers/1/tree/etc ${MINE}/copy rw - tmpfs tmpfs rw`,
+    `92 90 0:50 /shared ${MINE}/shared rw - tmpfs tmpfs rw`,
+  ].join('\n');
+  const paths = { targetRoot: MINE, runPaths: PATHS, uppers: '/tmp/b/layers' };
+  assert.deepEqual(hookMounts(lines, paths), {
+    binds: [{ source: '/tmp/b/shared', target: 'shared', readOnly: false }],
+    others: ['/copy (tmpfs)'],
+  });
 });
