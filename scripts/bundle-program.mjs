@@ -3,6 +3,8 @@
  *
  *     load.cjs       src/cli/load-program.ts: runs a bundle with what V8 has compiled of it
  *     COMMAND.cjs    a command and the packages that it uses
+ *     COMMAND-VERB.cjs
+ *                    the same of one verb alone
  *     PACKAGE.cjs    large packages, which a command loads when it uses them
  *     start-engine.cjs
  *                    by its name the process of a build's engine is known; build-image.ts starts it
@@ -21,7 +23,12 @@ const directory = path.join(root, 'lib/program');
 /** Where it is made: commands that start meanwhile find the old files or the new ones. */
 const fresh = path.join(root, 'lib/.program');
 
-const COMMANDS = [...readdirSync(path.join(root, 'bin')).filter(isCommand), 'engine'];
+const { VERBS_ALONE } = await import(path.join(root, 'lib/cli/load-program.js'));
+const COMMANDS = [
+  ...readdirSync(path.join(root, 'bin')).filter(isCommand),
+  ...VERBS_ALONE,
+  'engine',
+];
 
 /** Bundles of their own: what asks servers is as large as all the rest, and seldom needed. */
 const PACKAGES = ['execa', 'tar', 'undici', 'yaml'];
@@ -35,7 +42,17 @@ const packages = {
     }));
     onResolve({ filter: /^\.\/load\.cjs$/, namespace: 'package' }, () => ({ external: true }));
     onLoad({ filter: /./, namespace: 'package' }, async ({ path: name }) => ({
-      contents: lateBundle(name, Object.keys(await import(name))),
+      contents: late(
+        `require('./load.cjs').loadBundle(__dirname + '/${name}.cjs')`,
+        await import(name),
+      ),
+    }));
+    // For executables of its own, which we have none of; with it comes Node's network.
+    onResolve({ filter: /^node:child_process$/ }, ({ path: name, importer }) =>
+      importer.includes('/node_modules/commander/') ? { path: name, namespace: 'late' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'late' }, async ({ path: name }) => ({
+      contents: late(`require('${name}')`, await import(name)),
     }));
   },
 };
@@ -74,14 +91,14 @@ function isCommand(name) {
   return !name.includes('.');
 }
 
-/** A module with these exports, which loads the package's bundle when one of them is used. */
-function lateBundle(name, exported) {
+/** A module with the exports of `module`, which calls `load` when one of them is used. */
+function late(load, module) {
   return `
-    let bundle;
-    for (const name of ${JSON.stringify(exported)}) {
+    let loaded;
+    for (const name of ${JSON.stringify(Object.keys(module))}) {
       Object.defineProperty(exports, name, {
         enumerable: true,
-        get: () => (bundle ??= require('./load.cjs').loadBundle(__dirname + '/${name}.cjs'))[name],
+        get: () => (loaded ??= ${load})[name],
       });
     }`;
 }

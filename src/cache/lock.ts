@@ -38,8 +38,8 @@ type Needs = Pick<Context, 'emit' | 'signal'>;
 
 const HEARTBEAT_MS = 1000;
 const STALE_MS = 10_000;
-/** Of those who are told when the lock is free, and of those who have to look. */
-const LONGEST_PAUSE_MS = 500;
+/** Of those who are told when the lock is free: only that somebody was killed, nobody tells. The others look. */
+const TOLD_PAUSE_MS = 500;
 const UNTOLD_PAUSE_MS = 150;
 /** A wait that is shorter than this is no news, and saying it would load what says it. */
 const QUIET_MS = 2000;
@@ -116,7 +116,7 @@ async function waitFor(
   const waitMs = wanted.waitMs ?? DEFAULT_LOCK_WAIT_MS;
   let announced: string | undefined;
   let seen: string | undefined;
-  for (let delayMs = 10; ; delayMs = Math.min(delayMs * 2, LONGEST_PAUSE_MS)) {
+  for (let delayMs = 10; ; delayMs = Math.min(delayMs * 2, UNTOLD_PAUSE_MS)) {
     context.signal.throwIfAborted();
     const holderFile = await attempt.holder();
     // While the same process has it, nothing is finished.
@@ -138,8 +138,8 @@ async function waitFor(
       context.emit({ kind: 'lock-wait', path: wanted.path, holder });
     }
     const untilNewsMs = waitedMs < QUIET_MS ? QUIET_MS - waitedMs : waitMs;
-    const pauseMs = Math.min(delayMs * (0.5 + Math.random()), untilNewsMs, waitMs - waitedMs);
-    await pauseWhileHeld(holderFile, Math.max(0, pauseMs), context.signal);
+    const longestMs = Math.max(0, Math.min(untilNewsMs, waitMs - waitedMs));
+    await pauseWhileHeld(holderFile, { untoldMs: delayMs, longestMs }, context.signal);
   }
 }
 
@@ -149,7 +149,7 @@ async function waitFor(
  */
 async function pauseWhileHeld(
   holderFile: string | undefined,
-  pauseMs: number,
+  pause: { readonly untoldMs: number; readonly longestMs: number },
   signal: AbortSignal,
 ): Promise<void> {
   const gone = new AbortController();
@@ -161,9 +161,10 @@ async function pauseWhileHeld(
   const watcher = holderFile === undefined ? undefined : watchQuietly(dirname(holderFile), look);
   // It may have gone before we watched.
   look();
-  const longestMs = watcher === undefined ? UNTOLD_PAUSE_MS : pauseMs;
+  // At random, so that nobody is always the last to look.
+  const pauseMs = (watcher === undefined ? pause.untoldMs : TOLD_PAUSE_MS) * (0.5 + Math.random());
   try {
-    await sleep(Math.min(pauseMs, longestMs), undefined, {
+    await sleep(Math.min(pauseMs, pause.longestMs), undefined, {
       signal: AbortSignal.any([signal, gone.signal]),
     });
   } catch {

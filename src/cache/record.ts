@@ -5,7 +5,6 @@
  * was verified; so it may be older or newer than the file, or be lost, and nothing worse happens than
  * that the file is hashed again.
  */
-import { createHash } from 'node:crypto';
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { parseSha256, type Sha256 } from './checksum.ts';
 import type { Validators } from './partial-file.ts';
@@ -62,6 +61,8 @@ export async function hashFile(file: string, signal: AbortSignal): Promise<Sha25
   if ((await shapeOf(file)) === undefined) {
     return undefined;
   }
+  // Loaded by whoever reads a file, which most never do.
+  const { createHash } = await import('node:crypto');
   const handle = await open(file, 'r');
   try {
     const hash = createHash('sha256');

@@ -31,9 +31,17 @@ export function cacheOf(file: string): string {
   return file.replace(/\.cjs$/, '.cache');
 }
 
+/**
+ * Verbs with a bundle of their own, which has nothing of the other verbs: a third of the whole. Theirs are
+ * `src/cli/COMMAND-VERB.ts`.
+ */
+export const VERBS_ALONE: readonly string[] = ['dibkit-extract', 'dibkit-fetch'];
+
 /** Starts a command; it takes its arguments from `process.argv`. */
 export function run(command: string): void {
-  loadBundle(path.join(import.meta.dirname, `${command}.cjs`));
+  const verb = `${command}-${process.argv[2] ?? ''}`;
+  const name = VERBS_ALONE.includes(verb) ? verb : command;
+  loadBundle(path.join(import.meta.dirname, `${name}.cjs`));
 }
 
 function readIfThere(file: string): Buffer | undefined {
