@@ -33,6 +33,8 @@ const NEVER: ReadonlySet<string> = new Set([
   'DIB_OFFLINE',
   'ELEMENTS_PATH',
   'IMAGE_ELEMENT_YAML',
+  // From how deep a shell the build was started; every shell on the way to a hook counts it up.
+  'SHLVL',
   'TARGET_ROOT',
   'TMPDIR',
   'TMP_BUILD_DIR',
@@ -81,7 +83,6 @@ const NAMED: ReadonlySet<string> = new Set([
   'OVERWRITE_OLD_IMAGE',
   'PWD',
   'QEMU_IMG_OPTIONS',
-  'SHLVL',
   'SKIP_BASE',
   'TERM',
   'USER',

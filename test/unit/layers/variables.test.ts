@@ -13,6 +13,7 @@ const ROWS: readonly (readonly [string, ReturnType<typeof classOf>])[] = [
   ['SSH_AUTH_SOCK', 'named'],
   ['DIB_ROOT_UUID', 'named'],
   ['DIB_RAMDISK_MODULES', 'named'],
+  ['SHLVL', 'never'],
   ['TMP_BUILD_DIR', 'never'],
   ['DIB_FAILURE_FILE', 'never'],
   ['DIB_DEBUG_TRACE', 'never'],
