@@ -89,11 +89,13 @@ function slowness(file) {
   return place === -1 ? 0 : SLOW.length - place;
 }
 
-/** Runs named files: given a directory, Node 20 takes every file in it for a test. */
 function runTests({ files: all, concurrency, timeoutMs, processes }) {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'dibkit-test-'));
   try {
-    const files = processes === undefined ? all : together(all, processes, dir);
+    const files = inOrder(
+      processes === undefined ? all.map((file) => [file]) : dealt(all, processes),
+      dir,
+    );
     const tap = path.join(dir, 'tap');
     const args = [
       ['--enable-source-maps', '--import', 'tsx', '--test'],
@@ -109,12 +111,21 @@ function runTests({ files: all, concurrency, timeoutMs, processes }) {
   }
 }
 
-/** Files in `dir` that import the others, as many as there shall be processes. */
-function together(files, processes, dir) {
-  return Array.from({ length: Math.min(processes, files.length) }, (_, index) => {
-    const own = files.filter((_, at) => at % processes === index);
-    const urls = own.map((file) => pathToFileURL(path.join(root, file)).href);
-    const name = path.join(dir, `${index}.test.mjs`);
+/** The files, shared out among so many processes. */
+function dealt(files, processes) {
+  const count = Math.min(processes, files.length);
+  return Array.from({ length: count }, (_, index) => files.filter((_, at) => at % count === index));
+}
+
+/**
+ * A file in `dir` for each process, which imports its test files. Node sorts what it is given by name, so
+ * the names are numbers: what comes first here begins first.
+ */
+function inOrder(processes, dir) {
+  return processes.map((files, index) => {
+    const number = String(index).padStart(3, '0');
+    const name = path.join(dir, `${number}-${path.basename(files[0], '.test.ts')}.test.mjs`);
+    const urls = files.map((file) => pathToFileURL(path.join(root, file)).href);
     writeFileSync(name, urls.map((url) => `import '${url}';\n`).join(''));
     return name;
   });
