@@ -119,8 +119,11 @@ export interface DriverOptions {
   readonly output: { readonly onLine: (line: string) => void } | 'terminal' | 'own-group-terminal';
 }
 
-/** How long to wait for the last words of what a hook left behind, in milliseconds. */
-const LAST_WORDS_MS = 250;
+/**
+ * How long to wait for the last words of what hooks left behind, in milliseconds. After a failure they may be
+ * why; else a daemon that keeps its output open would cost every phase as much.
+ */
+const LAST_WORDS_MS = { failed: 2000, ok: 250 };
 const GONE = 'gone';
 
 export class Driver implements AsyncDisposable {
@@ -134,6 +137,7 @@ export class Driver implements AsyncDisposable {
   readonly #gone: Promise<Reply>;
   #waiting: ((reply: Reply) => void) | undefined;
   #listening = true;
+  #ended: keyof typeof LAST_WORDS_MS = 'ok';
   #saved = '';
 
   /** A driver that is starting; the reply to `ready()` says whether it did. */
@@ -168,9 +172,13 @@ export class Driver implements AsyncDisposable {
   }
 
   /** Gives the shell one command and waits for its end. One at a time. */
-  send(verb: Verb, path: string): Promise<Reply> {
+  async send(verb: Verb, path: string): Promise<Reply> {
     this.#running.extra[0]?.write(`${verb}\0${path}\0`);
-    return this.#next();
+    const reply = await this.#next();
+    if ((verb === 'run' || verb === 'source') && (reply.kind !== 'status' || reply.status !== 0)) {
+      this.#ended = 'failed';
+    }
+    return reply;
   }
 
   /**
@@ -293,7 +301,9 @@ export class Driver implements AsyncDisposable {
       const enough = new AbortController();
       await Promise.race([
         ended,
-        setTimeout(LAST_WORDS_MS, undefined, { signal: enough.signal }).catch(() => {}),
+        setTimeout(LAST_WORDS_MS[this.#ended], undefined, { signal: enough.signal }).catch(
+          () => {},
+        ),
       ]);
       enough.abort();
       splitter.flush();

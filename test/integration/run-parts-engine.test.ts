@@ -144,7 +144,7 @@ describe('runParts()', { timeout: 60_000 }, () => {
   });
 
   it('waits for the last words of a hook that fails', async () => {
-    write('x.d/10-a', '#!/bin/bash\nexec > >(sleep 0.05; cat) 2>&1\necho why\nexit 3\n');
+    write('x.d/10-a', '#!/bin/bash\nexec > >(sleep 0.4; cat) 2>&1\necho why\nexit 3\n');
     const outcome = await run();
     assert.ok(outcome.kind === 'failed');
     assert.deepEqual(outcome.failure.lastLines, ['why']);
