@@ -27,8 +27,8 @@ export interface ArchiveReader {
 }
 
 /**
- * Puts every file of the archive into `spool`, under names of our own. Decompresses with all cores,
- * and computes the digests on the way.
+ * Puts every file of the archive into `spool`, under names of our own, decompressed, and
+ * computes the digests on the way.
  *
  * @throws Failed `verify` (no archive, cut off, damaged), `config` (no such file), `host` (no program)
  */

@@ -136,7 +136,7 @@ async function receive(
   const origin = originOf(answer, request);
   const { contentType: _notForResuming, ...source } = origin;
   await partial.setSource(source);
-  await pour(answer.body, { ...request, totalBytes: origin.totalBytes }, watch);
+  await pour(() => answer.body, { ...request, totalBytes: origin.totalBytes }, watch);
   if (origin.totalBytes !== undefined && partial.position !== origin.totalBytes) {
     const message = `${partial.position} of ${origin.totalBytes} bytes arrived`;
     return { kind: 'network', code: 'short', message };
@@ -176,8 +176,9 @@ interface Pour extends DownloadRequest {
   readonly totalBytes: number | undefined;
 }
 
+/** `open` is called once, when it is known that there is room. */
 async function pour(
-  chunks: AsyncIterable<Uint8Array>,
+  open: () => AsyncIterable<Uint8Array>,
   { url, partial, maxBytes, totalBytes }: Pour,
   watch: Watchdog,
 ): Promise<void> {
@@ -188,7 +189,7 @@ async function pour(
     refuse();
   }
   await assertRoom({ url, partial, totalBytes: totalBytes ?? 0 });
-  for await (const chunk of chunks) {
+  for await (const chunk of open()) {
     await partial.append(chunk);
     if (partial.position > maxBytes) {
       refuse();
@@ -198,7 +199,7 @@ async function pour(
   await partial.drain();
 }
 
-/** What would not fit is not begun. @throws Failed `disk-full`. */
+/** What would not fit is not begun; where files are compressed, nobody knows. @throws Failed `disk-full`. */
 async function assertRoom({
   url,
   partial,
@@ -207,7 +208,7 @@ async function assertRoom({
   const neededBytes = totalBytes - partial.position;
   const directory = path.dirname(partial.path);
   const free = await freeSpace(directory);
-  if (neededBytes > free.freeBytes) {
+  if (neededBytes > free.freeBytes && !free.mayCompress) {
     throw noRoom({ what: url, directory, free, neededBytes, hints: [PLACES_HINT] });
   }
 }
@@ -231,7 +232,7 @@ async function copyLocal(
   await using watch = new Watchdog(context);
   await partial.reset();
   await pour(
-    createReadStream(file, { highWaterMark: 1 << 20 }),
+    () => createReadStream(file, { highWaterMark: 1 << 20 }),
     { ...request, totalBytes: size },
     watch,
   );

@@ -3,7 +3,6 @@
  *
  * Source of the cases: dib contract, 6.1 (compat).
  */
-
 import { createReadStream, createWriteStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,7 +1,7 @@
 /** Directories with those above them, for every folder that makes one where the user says. */
 import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { configError } from './failure.ts';
+import { configError, failureOf } from './failure.ts';
 
 /**
  * As `mkdir -p`; all that it makes have `mode`. Node's own never ends where a directory that is there refuses with
@@ -30,9 +30,12 @@ async function makeOne(directory: string, mode: number): Promise<void> {
   });
 }
 
-/** The same for one that the user has named. @throws Failed `config` */
+/** The same for one that the user has named. @throws Failed `config`, or `disk-full` */
 export async function makeNamedDirectories(directory: string): Promise<void> {
   await makeDirectories(directory).catch((error: Error) => {
+    if (failureOf(error).kind === 'disk-full') {
+      throw error;
+    }
     throw configError(`Cannot make the directory '${directory}': ${error.message}`, {
       hint: 'Name a place that can be written',
     });

@@ -8,6 +8,8 @@ export interface FreeSpace {
   /** Absent where the file system makes them as they are needed. */
   readonly freeInodes?: number;
   readonly inMemory: boolean;
+  /** Files may take less than their length there. */
+  readonly mayCompress: boolean;
 }
 
 export interface NoRoom {

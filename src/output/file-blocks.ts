@@ -100,7 +100,7 @@ function blocksOf([from, end]: Extent): readonly number[] {
 }
 
 /** Shorter where the file ends. */
-async function readFully(file: FileHandle, buffer: Buffer, offset: number): Promise<Buffer> {
+export async function readFully(file: FileHandle, buffer: Buffer, offset: number): Promise<Buffer> {
   let length = 0;
   while (length < buffer.length) {
     const { bytesRead } = await file.read(buffer, length, buffer.length - length, offset + length);

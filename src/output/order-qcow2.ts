@@ -12,7 +12,7 @@
  */
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import type { Context } from '../events/event.ts';
-import { type Extent, FileBlocks, PieceWriter, writeAt } from './file-blocks.ts';
+import { type Extent, FileBlocks, PieceWriter, readFully, writeAt } from './file-blocks.ts';
 import {
   CLUSTER_BYTES,
   type Cluster,
@@ -45,7 +45,7 @@ export async function orderQcow2(
 ): Promise<boolean> {
   const from = await open(file, 'r+');
   try {
-    const first = await readAt(from, 0, CLUSTER_BYTES);
+    const first = await readFully(from, Buffer.alloc(CLUSTER_BYTES), 0);
     const header = parseHeader(first);
     if (header === undefined) {
       return false;
@@ -91,12 +91,12 @@ async function readTables(
   first: Buffer,
   { l1Size, l1Offset }: Qcow2Header,
 ): Promise<OldFile> {
-  const l1 = await readAt(from, l1Offset, l1Size * 8);
+  const l1 = await readFully(from, Buffer.alloc(l1Size * 8), l1Offset);
   const tables: Table[] = [];
   for (let index = 0; index < l1Size; index += 1) {
     const offset = tableOffset(l1, index);
     if (offset !== 0) {
-      const old = await readAt(from, offset, CLUSTER_BYTES);
+      const old = await readFully(from, Buffer.alloc(CLUSTER_BYTES), offset);
       tables.push({ index, old, fresh: Buffer.alloc(CLUSTER_BYTES) });
     }
   }
@@ -256,10 +256,4 @@ async function writeCounts(
   }
   await writeAt(to, bytes, refcountOffset);
   return { refcountOffset, refcountClusters: table, endsAt: refcountOffset + bytes.length };
-}
-
-/** Shorter where the file ends. */
-async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
-  return buffer.subarray(0, bytesRead);
 }

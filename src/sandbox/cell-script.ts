@@ -27,10 +27,10 @@ mount --no-canonicalize --bind /proc/self/fd/4 "$root/target" || fail 'cannot bi
 exec 4<&-
 cp -L "$tool" tool || fail "cannot copy $tool"
 enter=(chroot . /tool)
-needed=()
+declare -A needed=()
 while read -r first arrow file rest; do
     case $first$arrow in
-    *=\\>) [ -e "$file" ] && needed+=("$file") ;;
+    *=\\>) [ -e "$file" ] && needed[\${file##*/}]=$file ;;
     /*/ld*.so*)
         cp -L "$first" loader || fail "cannot copy $first"
         enter=(chroot . /loader --library-path /lib /tool)

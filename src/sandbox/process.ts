@@ -145,9 +145,11 @@ export function startAtOnce({
       resolve(signal === null ? { kind: 'code', code: code ?? 0 } : { kind: 'signal', signal });
     });
   });
+  // There is none where the system has no descriptors left.
+  const ends: readonly unknown[] = child.stdio ?? [];
   return {
     pid: child.pid,
-    extra: child.stdio.slice(3).flatMap((end) => (end ? [end as unknown as Duplex] : [])),
+    extra: ends.slice(3).flatMap((end) => (end ? [end as unknown as Duplex] : [])),
     exit,
   };
 }

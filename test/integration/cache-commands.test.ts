@@ -201,6 +201,16 @@ test('a place in /proc ends the commands, and does not keep them waiting', async
   }
 });
 
+test('a directory that no room is left for is a full disk, and no wrong name', async () => {
+  await using bench = await setUp();
+  const script = 'mount -t tmpfs -o nr_inodes=1 none "$0" && exec "$@"';
+  const argv = ['unshare', '--mount', 'sh', '-c', script, bench.dir, ...fetchArgv(bench.server)];
+  const place = path.join(bench.dir, 'below/image');
+  const { status: code, stderr } = await runHook([...argv, place], { no_proxy: '*' });
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /No space left on the device while writing .*below/);
+});
+
 test('cache-url has the words and statuses of upstream', async () => {
   await using bench = await setUp();
   const { server, target } = bench;
