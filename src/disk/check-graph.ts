@@ -2,7 +2,6 @@
  * What must hold in a graph beyond its order: each node lies on the right kind of node, nothing
  * carries two things, labels and mount points are usable and unique, and there is one root.
  */
-
 import type { Problems } from '../plan/problems.ts';
 import type { ConfigNode, GraphNode } from './config.ts';
 import { FILE_SYSTEM_TYPES, type FileSystemSpec, fileSystemType } from './file-systems.ts';

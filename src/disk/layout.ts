@@ -2,7 +2,6 @@
  * The whole disk as a value: which bytes are what. Nothing here touches a file, and everything
  * that `write.ts` does follows from the plan.
  */
-
 import type { Identifiers } from '../plan/identifiers.ts';
 import { Problems } from '../plan/problems.ts';
 import type { ImageNode, TableLabel } from './config.ts';

@@ -2,7 +2,6 @@
  * What each plugin's keys are: one reader for each plugin. A reader returns undefined when the
  * node is unusable; the reason is then among the problems.
  */
-
 import type { Located } from '../plan/located-yaml.ts';
 import type { ConfigNode, PartitionFlag, PartitionNode, PluginName, TableLabel } from './config.ts';
 import { common, type Fields, given, itemFields } from './fields.ts';

@@ -9,7 +9,6 @@
  * what the table's row says. A logical partition costs one alignment unit for its EBR. Compat.
  * Source: dib-contract, "Modules".
  */
-
 import type { Problems } from '../plan/problems.ts';
 import type { PartitionNode, TableNode } from './config.ts';
 import { MIB, portionBytes, roundDown, roundUp } from './sizes.ts';

@@ -22,7 +22,7 @@ import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { makeDirectories } from '../events/make-directories.ts';
 import { runTool } from '../sandbox/process.ts';
-import { readTextIfThere } from '../sandbox/small-files.ts';
+import { textOrEmpty } from '../sandbox/small-files.ts';
 import { type FlockMode, takeFlock } from './flock.ts';
 import { isKey, type LayerRecord, parseRecord, slotOfKey } from './record.ts';
 
@@ -71,7 +71,7 @@ export class LayerStore {
 
   async read(key: string): Promise<StoredLayer | undefined> {
     const directory = this.pathOf(key);
-    const record = parseRecord(textOf(path.join(directory, 'layer.json')));
+    const record = parseRecord(textOrEmpty(path.join(directory, 'layer.json')));
     return record === undefined ? undefined : { key, directory, record };
   }
 
@@ -140,15 +140,6 @@ function namesIn(directory: string): readonly string[] {
     return readdirSync(directory);
   } catch {
     return [];
-  }
-}
-
-/** Empty for what is not there, or is being removed. */
-function textOf(file: string): string {
-  try {
-    return readTextIfThere(file) ?? '';
-  } catch {
-    return '';
   }
 }
 

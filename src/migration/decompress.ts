@@ -4,7 +4,6 @@
  * gzip is Node's; xz, bzip2 and zstd are the tools of these names, which the image has: no Node that we
  * run on has all three.
  */
-
 import type { Readable, Writable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { hostError } from '../events/failure.ts';

@@ -5,7 +5,6 @@
  * Ours beyond: `before-PHASE.d/HOOK` and `after-PHASE.d/HOOK`, or the hook's name alone where only
  * one phase has it; and a name that would never be reached is refused.
  */
-
 import { type Failed, usageError } from '../events/failure.ts';
 import { closestNames } from '../plan/closest.ts';
 import { PHASES } from './table.ts';

@@ -1,7 +1,7 @@
 /** Whether a build can do without a block device. */
-import { readFileSync } from 'node:fs';
 import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
+import { textOrEmpty } from '../sandbox/small-files.ts';
 import { PHASES } from './table.ts';
 
 /**
@@ -38,14 +38,5 @@ export async function diskModeOf(plan: BuildPlan, tree: HookTree): Promise<DiskM
 }
 
 function namesDevice({ source }: TreeFile): boolean {
-  return /^[^#\n]*\bIMAGE_BLOCK_DEVICES?\b/m.test(textOf(source));
-}
-
-/** Empty where nobody can read it: what has no text names nothing. */
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    return '';
-  }
+  return /^[^#\n]*\bIMAGE_BLOCK_DEVICES?\b/m.test(textOrEmpty(source, 'latin1'));
 }

@@ -12,6 +12,7 @@ import {
   variablesThatCount,
 } from '../plan/identifiers.ts';
 import { ENGINE_DATE, parseSourceDate } from '../plan/source-date.ts';
+import { textOrEmpty } from '../sandbox/small-files.ts';
 import type { BuildPaths } from './environment.ts';
 import type { PreparedBuild } from './prepare.ts';
 
@@ -58,16 +59,7 @@ export async function identityOf(
 }
 
 function readSourceDate(hooksDir: string): number {
-  return parseSourceDate(textOf(path.join(hooksDir, SOURCE_DATE_FILE))) ?? ENGINE_DATE;
-}
-
-/** Empty where a hook has removed it. */
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
+  return parseSourceDate(textOrEmpty(path.join(hooksDir, SOURCE_DATE_FILE))) ?? ENGINE_DATE;
 }
 
 /** Above this a file counts by its size alone: it is an image or an archive, and dated itself. */

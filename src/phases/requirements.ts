@@ -10,7 +10,7 @@ import { type Entry, type Located, parseLocated } from '../plan/located-yaml.ts'
 import { Problems } from '../plan/problems.ts';
 import { findTool, type PackageFamily } from '../sandbox/host-tools.ts';
 import type { Privilege } from '../sandbox/namespace.ts';
-import { readTextIfThere } from '../sandbox/small-files.ts';
+import { textOrEmpty } from '../sandbox/small-files.ts';
 
 /** One need: any one of `tools` does; `packages` has the first one, by family of distribution. */
 export interface Requirement {
@@ -217,18 +217,9 @@ export async function elementRequirements(
 ): Promise<readonly Requirement[]> {
   return elements.flatMap((element) => {
     const file = path.join(element.path, 'host-tools.yaml');
-    const text = readHostTools(file);
-    return text === undefined ? [] : parseHostTools(text, file);
+    const text = textOrEmpty(file);
+    return text === '' ? [] : parseHostTools(text, file);
   });
-}
-
-/** One that nobody can read asks for nothing. */
-function readHostTools(file: string): string | undefined {
-  try {
-    return readTextIfThere(file);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Those of `requirements` that the host does not meet. */

@@ -3,7 +3,7 @@
  * a tmpfs counts as memory of the group that wrote it.
  */
 import path from 'node:path';
-import { readTextIfThere } from './small-files.ts';
+import { textOrEmpty } from './small-files.ts';
 
 export interface Memory {
   readonly totalKiB: number;
@@ -60,26 +60,17 @@ const HIERARCHIES = [
 ] as const;
 
 export async function readMemory(): Promise<Memory> {
-  const own = textOf('/proc/self/cgroup');
+  const own = textOrEmpty('/proc/self/cgroup');
   const groups = HIERARCHIES.flatMap((hierarchy) =>
     // In a container the path may be the host's; then only the root, the container's own, is there.
     groupsAbove(hierarchy.own.exec(own)?.[1] ?? '/').map((group) => {
       const [max = '', current = '', stat = ''] = hierarchy.files.map((name) =>
-        textOf(path.join(hierarchy.root, group, name)),
+        textOrEmpty(path.join(hierarchy.root, group, name)),
       );
       return { max, current, stat };
     }),
   );
-  return memoryOf(textOf('/proc/meminfo'), groups);
-}
-
-/** Empty where there is none, or it is not for us. */
-function textOf(file: string): string {
-  try {
-    return readTextIfThere(file) ?? '';
-  } catch {
-    return '';
-  }
+  return memoryOf(textOrEmpty('/proc/meminfo'), groups);
 }
 
 /** A control group and those that it is in. Pure. */

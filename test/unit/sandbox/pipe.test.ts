@@ -3,11 +3,10 @@ import { writeSync } from 'node:fs';
 import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../../../src/events/event.ts';
 import { PipeAhead } from '../../../src/sandbox/pipe.ts';
-
-let directory: string;
 
 const context: Context = {
   emit: () => {},
@@ -15,14 +14,14 @@ const context: Context = {
   toolEnvironment: { PATH: process.env.PATH ?? '' },
 };
 
-beforeEach(async () => {
-  directory = await mkdtemp(path.join(os.tmpdir(), 'pipe-'));
-});
-
-afterEach(() => rm(directory, { recursive: true }));
+/** A directory for pipes, until disposed of. */
+async function ownDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'pipe-'));
+  return { path: directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) };
+}
 
 /** How many of our descriptors are pipes that were made there. */
-async function openThere(): Promise<number> {
+async function openIn(directory: string): Promise<number> {
   const links = (await readdir('/proc/self/fd')).map((fd) =>
     readlink(`/proc/self/fd/${fd}`).catch(() => ''),
   );
@@ -30,7 +29,8 @@ async function openThere(): Promise<number> {
 }
 
 test('PipeAhead gives what it has opened, then others, and leaves no name behind', async () => {
-  await using pipes = new PipeAhead(context, directory);
+  await using own = await ownDirectory();
+  await using pipes = new PipeAhead(context, own.path);
   const [first, second] = [await pipes.take(), await pipes.take()];
   assert.notEqual(first.fd, second.fd);
   for (const [word, pipe] of [
@@ -41,21 +41,24 @@ test('PipeAhead gives what it has opened, then others, and leaves no name behind
     pipe.closeWriter();
     assert.equal(String((await pipe.output.toArray()).join('')), word);
   }
-  assert.deepEqual(await readdir(directory), []);
+  assert.deepEqual(await readdir(own.path), []);
 });
 
 test('PipeAhead closes what nobody has taken', async () => {
-  const pipes = new PipeAhead(context, directory);
+  await using own = await ownDirectory();
+  const pipes = new PipeAhead(context, own.path);
   await pipes[Symbol.asyncDispose]();
-  assert.deepEqual(await readdir(directory), []);
-  while ((await openThere()) > 0) {
-    // The reading end is closed by the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(await readdir(own.path), []);
+  // The reading end is closed by the event loop.
+  for (let turn = 0; turn < 1000 && (await openIn(own.path)) > 0; turn += 1) {
+    await setImmediate();
   }
+  assert.equal(await openIn(own.path), 0);
 });
 
 test('PipeAhead says only to whoever takes it that there is none', async () => {
-  await using pipes = new PipeAhead(context, path.join(directory, 'missing'));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await using own = await ownDirectory();
+  await using pipes = new PipeAhead(context, path.join(own.path, 'missing'));
+  await sleep(20);
   await assert.rejects(pipes.take(), { code: 'ENOENT' });
 });
