@@ -24,16 +24,15 @@ import {
   topMountsBelow,
   unmountBelow,
 } from '../sandbox/mounts.ts';
-import { overlayMount, overlayOptions } from '../sandbox/overlay.ts';
+import { OVERLAY_ENVIRONMENT, overlayMount, overlayOptions } from '../sandbox/overlay.ts';
 import { runTool } from '../sandbox/process.ts';
 import { inUserNamespace } from '../sandbox/user-namespace.ts';
 import { HOOKS_VIEW, type HookMounts, hookMounts } from './binds.ts';
+import { nameLower } from './lower-names.ts';
 import type { BindRecord } from './record.ts';
 
 export interface StackPlace {
-  /** The layer store. */
-  readonly store: string;
-  /** Of this build, below the store. */
+  /** Of this build, below the layer store. */
   readonly build: string;
   /** A directory on a tmpfs, for uppers that may lie in memory. */
   readonly memory?: string;
@@ -64,6 +63,9 @@ interface Mounted {
 /** How often, and how long in all, we wait for what a hook left running to end by itself. */
 const BUSY_TRIES = 10;
 const BUSY_PAUSE_MS = 100;
+
+/** An option of twice as many bytes is more than fsconfig(2) takes. */
+const LONG_OPTION = 200;
 
 /**
  * Mounts an overlay with the options $1 and looks whether it works: a directory in place of one that was
@@ -106,13 +108,12 @@ export class TreeStack {
     for (const name of ['lower/directory', 'at', 'upper', 'work']) {
       mkdirSync(path.join(at, name), { recursive: true });
     }
-    const options = overlayOptions(
-      { lower: ['lower'], upper: 'upper', work: 'work' },
-      inUserNamespace(),
-    );
+    // As long as many layers make it.
+    const lower = [`${'./'.repeat(LONG_OPTION)}lower`];
+    const options = overlayOptions({ lower, upper: 'upper', work: 'work' }, inUserNamespace());
     try {
       const argv: [string, ...string[]] = ['sh', '-c', PROBE, 'sh', options];
-      await runTool(argv, context, { announce: false, cwd: at });
+      await runTool(argv, context, { announce: false, cwd: at, env: OVERLAY_ENVIRONMENT });
       return true;
     } catch {
       context.signal.throwIfAborted();
@@ -138,7 +139,7 @@ export class TreeStack {
     if (this.#mounted !== undefined) {
       return;
     }
-    const { store, build, memory, targetRoot } = this.#place;
+    const { build, memory, targetRoot } = this.#place;
     const inMemory = where === 'memory' && memory !== undefined;
     this.#number += 1;
     const directory = path.join(inMemory ? memory : build, String(this.#number));
@@ -148,21 +149,28 @@ export class TreeStack {
     for (const each of [upper, work, empty]) {
       mkdirSync(each, { recursive: true, mode: 0o755 });
     }
+    const base = path.join(build, 'lower');
+    const lower = nameLower(base, trees.length === 0 ? [empty] : trees);
     const shortened = (each: string): string =>
-      each.startsWith(`${store}/`) ? path.relative(store, each) : each;
+      each.startsWith(`${build}/`) ? path.relative(base, each) : each;
     const plain = inMemory && trees.length === 0;
     const tree: Mount = plain
       ? { source: upper, target: targetRoot, options: 'bind' }
       : overlayMount({
-          base: store,
-          lower: (trees.length === 0 ? [empty] : trees).map(shortened),
+          base,
+          lower,
           upper: shortened(upper),
           work: shortened(work),
           target: targetRoot,
         });
     const words = await mountWords([tree, ...this.#bindMounts()]);
     const argv = ['sh', '-c', ENTER, 'sh', trees.at(-1) ?? '', upper, ...words] as const;
-    await runTool(argv, context, { announce: false, cwd: store });
+    await runTool(argv, context, {
+      announce: false,
+      cwd: base,
+      env: OVERLAY_ENVIRONMENT,
+      hint: `The tree has ${trees.length} layers. To build without layers: --no-cache`,
+    });
     this.#mounted = { directory, inMemory, plain };
   }
 

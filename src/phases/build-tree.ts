@@ -169,7 +169,6 @@ export function chainRequest(
   return {
     store,
     place: {
-      store: store.directory,
       build: of.build,
       targetRoot,
       runPaths,

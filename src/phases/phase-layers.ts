@@ -18,6 +18,7 @@ import {
 import type { LayerChain } from '../layers/chain.ts';
 import { reasonsOf } from '../layers/explain.ts';
 import { textReader } from '../layers/lookup.ts';
+import { mayCut } from '../layers/lower-names.ts';
 import { type PhaseInputs, usedInputs } from '../layers/match.ts';
 import type { StoredLayer } from '../layers/store.ts';
 import { type Armed, armTrace, changesIn, readSince } from '../layers/trace.ts';
@@ -150,7 +151,8 @@ export class PhaseLayers {
 
   /** Whether a phase is to be cut after such a hook. */
   wantsCut(durationMs: number): boolean {
-    return this.chain.broken === undefined && durationMs >= CUT_AFTER_MS;
+    const { broken, keys } = this.chain;
+    return broken === undefined && durationMs >= CUT_AFTER_MS && mayCut(keys.length);
   }
 
   /** Keeps what these hooks did as a layer; false when it goes into the next one. */

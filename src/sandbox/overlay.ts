@@ -12,6 +12,14 @@ import type { Mount } from './mounts.ts';
 import { runTool } from './process.ts';
 import { inUserNamespace } from './user-namespace.ts';
 
+/**
+ * For mount(8). Since util-linux 2.39 it gives the kernel option by option, by fsconfig(2), which takes no more than
+ * 255 bytes of each: `lowerdir` of a few layers fails. mount(2) takes a page for all. Source: mount(8); fs/fsopen.c.
+ */
+export const OVERLAY_ENVIRONMENT: Readonly<Record<string, string>> = {
+  LIBMOUNT_FORCE_MOUNT2: 'always',
+};
+
 export interface OverlayMount {
   /** The directory that the other paths are relative to: a mount's options must fit into one page. */
   readonly base: string;
@@ -56,5 +64,6 @@ export async function mountOverlay(what: OverlayMount, context: Context): Promis
   await runTool(['mount', '-t', type, '-o', options, source, target], context, {
     announce: false,
     cwd: what.base,
+    env: OVERLAY_ENVIRONMENT,
   });
 }
