@@ -240,16 +240,16 @@ export class LayerChain {
     }
     const { minMemoryKiB } = this.#request;
     if (this.#memory && (await readMemory()).availableKiB < minMemoryKiB) {
-      await this.#leaveMemory();
+      await this.#leaveMemory(context);
     }
     const trees = this.directories.map((directory) => path.join(directory, 'tree'));
     await this.#stack.begin(trees, this.#memory ? 'memory' : 'store', context);
   }
 
   /** Goes on in the store's file system, and gives back what layers take of the memory. */
-  async #leaveMemory(): Promise<void> {
+  async #leaveMemory(context: Context): Promise<void> {
     this.#memory = false;
-    await this.#publisher.settle();
+    await this.#publisher.settle(context);
     if (this.#publisher.fault !== undefined) {
       // Nothing else has these layers.
       return;
@@ -341,8 +341,8 @@ export class LayerChain {
   }
 
   /** Waits until all that was kept is in the store, or cannot get there. */
-  async settle(): Promise<void> {
-    await this.#publisher.settle();
+  async settle(context: Context): Promise<void> {
+    await this.#publisher.settle(context);
   }
 
   /** Hooks' mounts end here: the next tree is mounted without them. */

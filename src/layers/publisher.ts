@@ -8,6 +8,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { failureOf } from '../events/failure.ts';
+import { Background } from '../sandbox/background.ts';
 import type { LayerRecord } from './record.ts';
 import { copyMeasured, type LayerStore, measureTree } from './store.ts';
 
@@ -26,6 +27,7 @@ export class Publisher {
   #queue: Promise<unknown> = Promise.resolve();
   #fault: string | undefined;
   readonly #errors: unknown[] = [];
+  readonly #beside = new Background();
   #number = 0;
 
   /** `build`: the build's own directory in the store. */
@@ -51,8 +53,9 @@ export class Publisher {
     this.#queue = this.#queue.then(work).catch((error: unknown) => this.#errors.push(error));
   }
 
-  /** Waits for everything. @throws what something small threw. */
-  async settle(): Promise<void> {
+  /** Waits for everything, which from now on is urgent. @throws what something small threw. */
+  async settle(context: Context): Promise<void> {
+    await this.#beside.hurry(context);
     await this.#queue;
     if (this.#errors.length > 0) {
       throw this.#errors[0];
@@ -90,7 +93,10 @@ export class Publisher {
     this.#number += 1;
     const copy = path.join(this.#build, `copy.${this.#number}`);
     try {
-      const measured = await copyMeasured(directory, copy, context);
+      const measured = await copyMeasured(
+        { from: directory, to: copy, beside: this.#beside },
+        context,
+      );
       await this.#store.publish(copy, { ...record, ...measured });
     } catch (error) {
       await rm(copy, { recursive: true, force: true });

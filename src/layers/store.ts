@@ -21,6 +21,7 @@ import { rename, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { makeDirectories } from '../events/make-directories.ts';
+import type { Background } from '../sandbox/background.ts';
 import { runTool } from '../sandbox/process.ts';
 import { textOrEmpty } from '../sandbox/small-files.ts';
 import { type FlockMode, takeFlock } from './flock.ts';
@@ -184,26 +185,22 @@ export type TreeMeasures = Pick<LayerRecord, 'sizeBytes' | 'entries' | 'listing'
 
 /** Size and digest of a tree by names, modes, owners, sizes and times; contents are not read. */
 export async function measureTree(tree: string, context: Context): Promise<TreeMeasures> {
-  return measuresOf(tree, ['sh', '-c', MEASURE, 'sh', tree], context);
+  const argv = ['sh', '-c', MEASURE, 'sh', tree] as const;
+  return measuresOf(tree, await runTool(argv, context, { announce: false }));
 }
 
-/** Copies a layer in the making, and measures the tree of the copy. The build itself comes first. */
+/** Copies the layer in the making `from`, and measures the tree of the copy. */
 export async function copyMeasured(
-  from: string,
-  to: string,
+  { from, to, beside }: { readonly from: string; readonly to: string; readonly beside: Background },
   context: Context,
 ): Promise<TreeMeasures> {
   const script = `cp -aT "$2" "$3" || exit\n${MEASURE}`;
   const tree = path.join(to, 'tree');
-  return measuresOf(tree, ['nice', 'sh', '-c', script, 'sh', tree, from, to], context);
+  return measuresOf(tree, await beside.run(['sh', '-c', script, 'sh', tree, from, to], context));
 }
 
-async function measuresOf(
-  tree: string,
-  argv: readonly [string, ...string[]],
-  context: Context,
-): Promise<TreeMeasures> {
-  const printed = await runTool(argv, context, { announce: false });
+/** What `MEASURE` printed of a tree. */
+function measuresOf(tree: string, printed: string): TreeMeasures {
   const [, sizeBytes = '0', entries = '0'] = /^total (\d+) (\d+)$/m.exec(printed) ?? [];
   const [, listing = ''] = /^([0-9a-f]{64}) /m.exec(printed) ?? [];
   if (listing === '') {

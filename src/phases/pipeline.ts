@@ -131,7 +131,7 @@ async function remembering(run: Run, work: () => Promise<void>): Promise<void> {
     }
     throw error;
   } finally {
-    await chain?.settle();
+    await chain?.settle(run.engine.context);
   }
 }
 

@@ -3,6 +3,7 @@
  * about it. Pure. Sources: user_namespaces(7), subuid(5), newuidmap(1), unshare(1), and the
  * kernel's and distributions' switches by the names that they have in /proc/sys.
  */
+import { CAP_SYS_ADMIN, hasCapability } from './capabilities.ts';
 
 /** What the host says, read after a namespace could not be made. */
 export interface NamespaceFacts {
@@ -38,16 +39,9 @@ export const NEEDED_IDS = 65_535;
 const RANGE = 65_536;
 const FIRST_RANGE = 100_000;
 
-/** Source: capability.h. */
-const CAP_SYS_ADMIN = 21n;
-
-/**
- * Whether a set of capabilities in /proc/self/status has the one to mount with: root in a container
- * often has not. Source: proc_pid_status(5).
- */
+/** Whether a set of capabilities in /proc/self/status has the one to mount with. */
 export function mayMount(status: string, set: 'CapEff' | 'CapBnd'): boolean {
-  const found = new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0';
-  return ((BigInt(`0x${found}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
+  return hasCapability(status, set, CAP_SYS_ADMIN);
 }
 
 /** The first reason that holds, the most certain ones first. */

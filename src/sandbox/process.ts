@@ -225,6 +225,8 @@ export interface ToolOptions {
   readonly hint?: string;
   /** Emit each line of output as an event (default). `false` for tools that are asked, not told. */
   readonly announce?: boolean;
+  /** Told the number of the process, which leads a group. */
+  readonly onStart?: (pid: number) => void;
 }
 
 const KEPT_LINES = 20;
@@ -249,6 +251,9 @@ export async function runTool(
     },
     context.signal,
   );
+  if (running.pid !== undefined) {
+    options.onStart?.(running.pid);
+  }
   const printed: string[] = [];
   const said: string[] = [];
   const keep = (line: string): void => {

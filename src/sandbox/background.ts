@@ -1,0 +1,73 @@
+/**
+ * Programs that run beside the work that somebody waits for, and take only the processor time that it leaves.
+ *
+ *     idle ──hurry──▶ as urgent as anything else
+ *
+ * The kernel hands a processor that runs nothing but idle work to whoever wakes up, at once; after `nice` it
+ * counts as taken. Source: sched(7), SCHED_IDLE.
+ */
+import { readFileSync } from 'node:fs';
+import type { Context } from '../events/event.ts';
+import { mayRaise } from './capabilities.ts';
+import { runTool } from './process.ts';
+import { inUserNamespace } from './user-namespace.ts';
+
+/** Makes the processes $@, and then what they have started by then, as urgent as others. */
+const HURRY = `
+urgent() { chrt --other --pid 0 "$1" 2>/dev/null || :; }
+for leader; do
+    urgent "$leader"
+    for child in $(cat "/proc/$leader/task/$leader/children" 2>/dev/null); do
+        urgent "$child"
+    done
+done
+`;
+
+export class Background {
+  readonly #running = new Set<number>();
+  #hurried = false;
+
+  /** As `runTool`, which announces nothing. */
+  async run(argv: readonly [string, ...string[]], context: Context): Promise<string> {
+    if (this.#hurried) {
+      return runTool(argv, context, { announce: false });
+    }
+    let started: number | undefined;
+    const onStart = (pid: number): void => {
+      started = pid;
+      this.#running.add(pid);
+    };
+    const words: readonly [string, ...string[]] = mayBecomeUrgent()
+      ? ['chrt', '--idle', '0', ...argv]
+      : ['nice', ...argv];
+    try {
+      return await runTool(words, context, { announce: false, onStart });
+    } finally {
+      if (started !== undefined) {
+        this.#running.delete(started);
+      }
+    }
+  }
+
+  /** Somebody waits: what runs, and what will be run, is no longer idle. */
+  async hurry(context: Context): Promise<void> {
+    this.#hurried = true;
+    if (this.#running.size > 0 && mayBecomeUrgent()) {
+      const leaders = [...this.#running].map(String);
+      const argv = ['sh', '-c', HURRY, 'sh', ...leaders] as const;
+      await runTool(argv, context, { announce: false }).catch(() => {
+        // It ends all the same, or has been told to stop.
+      });
+    }
+  }
+}
+
+/** Whether the kernel lets an idle process of ours be urgent again. */
+function mayBecomeUrgent(): boolean {
+  const read = (name: string): string => readFileSync(`/proc/self/${name}`, 'utf8');
+  return mayRaise({
+    status: read('status'),
+    limits: read('limits'),
+    inNamespace: inUserNamespace(),
+  });
+}
