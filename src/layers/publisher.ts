@@ -7,7 +7,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { failureOf } from '../events/failure.ts';
+import { type Failure, failureOf } from '../events/failure.ts';
 import { Background } from '../sandbox/background.ts';
 import type { LayerRecord } from './record.ts';
 import { copyMeasured, type LayerStore, measureTree } from './store.ts';
@@ -72,16 +72,18 @@ export class Publisher {
     } catch (error) {
       this.#fault = 'a layer below could not be kept';
       if (!context.signal.aborted) {
-        const failure = failureOf(error);
-        const why =
-          failure.kind === 'disk-full'
-            ? `No space left on the device with the layer store, '${this.#store.directory}'. To make room: dibkit cache prune`
-            : failure.message;
-        const text = `What phase ${layer.record.phase} did is not kept for the next build: ${why}`;
+        const text = `What phase ${layer.record.phase} did is not kept for the next build: ${this.#why(failureOf(error))}`;
         context.emit({ kind: 'message', level: 'warning', text });
       }
       return false;
     }
+  }
+
+  #why(failure: Failure): string {
+    if (failure.kind === 'disk-full') {
+      return `No space left on the device with the layer store, '${this.#store.directory}'. To make room: dibkit cache prune`;
+    }
+    return (failure.kind === 'tool' && failure.lastLines.at(-1)) || failure.message;
   }
 
   async #publish({ directory, inMemory, record }: MadeLayer, context: Context): Promise<void> {

@@ -166,8 +166,8 @@ export function isTorn(directory: string): boolean {
 }
 
 /**
- * Prints two lines about the tree $1, in either order. Sorted: two listings of one tree are alike. A
- * directory's size is the file system's business.
+ * Prints two lines about the tree $1, in either order, and what went wrong. Sorted: two listings of one tree are
+ * alike. A directory's size is the file system's business.
  */
 const MEASURE = `
 cd "$1" || exit 1
@@ -175,9 +175,9 @@ cd "$1" || exit 1
     find . -printf '%b %y %m %U %G %s %T@ %P -> %l\\n' | LC_ALL=C sort -k8 |
         awk '$2 == "d" { $6 = 0 }
             { blocks += $1; $1 = ""; print }
-            END { printf "total %.0f %d\\n", blocks * 512, NR | "cat >&3" }' |
+            END { printf "total %.0f %d\\n", blocks * 512, NR >"/dev/stderr" }' |
         sha256sum
-} 3>&1
+} 2>&1
 `;
 
 /** What is noted of a layer's tree. */
@@ -189,22 +189,28 @@ export async function measureTree(tree: string, context: Context): Promise<TreeM
   return measuresOf(tree, await runTool(argv, context, { announce: false }));
 }
 
-/** Copies the layer in the making `from`, and measures the tree of the copy. */
+/**
+ * Copies the layer in the making `from`, and measures the tree of the copy. An attribute that cannot be copied is an
+ * error, which to `cp -a` alone it is not: capabilities, say, and what hides directories.
+ */
 export async function copyMeasured(
   { from, to, beside }: { readonly from: string; readonly to: string; readonly beside: Background },
   context: Context,
 ): Promise<TreeMeasures> {
-  const script = `cp -aT "$2" "$3" || exit\n${MEASURE}`;
+  const script = `cp -aT --preserve=xattr "$2" "$3" || exit\n${MEASURE}`;
   const tree = path.join(to, 'tree');
   return measuresOf(tree, await beside.run(['sh', '-c', script, 'sh', tree, from, to], context));
 }
 
-/** What `MEASURE` printed of a tree. */
+/** What `MEASURE` printed of a tree. @throws Error where it was not read to its end */
 function measuresOf(tree: string, printed: string): TreeMeasures {
-  const [, sizeBytes = '0', entries = '0'] = /^total (\d+) (\d+)$/m.exec(printed) ?? [];
-  const [, listing = ''] = /^([0-9a-f]{64}) /m.exec(printed) ?? [];
-  if (listing === '') {
-    throw new Error(`Cannot list '${tree}'`);
+  const sorted = printed.split('\n').sort().join('\n');
+  const [, listing, sizeBytes, entries] =
+    /^([0-9a-f]{64}) {2}-\ntotal (\d+) (\d+)$/.exec(sorted) ?? [];
+  if (listing === undefined) {
+    // Of a pipe's parts the shell tells only how the last one ended: the others complain.
+    const [complaint] = /^\S+: .*/m.exec(sorted) ?? [sorted];
+    throw new Error(`Cannot list '${tree}': ${complaint}`);
   }
   return { listing, sizeBytes: Number(sizeBytes), entries: Number(entries) };
 }

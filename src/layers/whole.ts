@@ -21,8 +21,9 @@ export async function isWhole(layer: StoredLayer, context: Context): Promise<boo
   if (layer.record.boot === boot || (await readFile(seen, 'utf8').catch(() => '')) === boot) {
     return true;
   }
-  const { listing } = await measureTree(path.join(layer.directory, 'tree'), context);
-  const isIntact = listing === layer.record.listing;
+  const now = await measureTree(path.join(layer.directory, 'tree'), context).catch(() => undefined);
+  context.signal.throwIfAborted();
+  const isIntact = now?.listing === layer.record.listing;
   await writeFile(isIntact ? seen : tornMark(layer.directory), boot);
   return isIntact;
 }

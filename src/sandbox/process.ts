@@ -279,8 +279,14 @@ export async function runTool(
   throw new Failed(toolFailure(argv, exit, { said, hint: options.hint }));
 }
 
-/** Whether a tool complains of a full disk. tar names only the short write, not the reason (measured). */
+/**
+ * Whether a tool complains of a full disk. tar names only the short write, not the reason (measured). Of an attribute
+ * cp says the same where there is room, but none for attributes as large. Source: xattr(7).
+ */
 function saysDiskFull(line: string): boolean {
+  if (/^cp: setting attributes? /.test(line)) {
+    return false;
+  }
   return line.includes('No space left on device') || /: Wrote only \d+ of \d+ bytes/.test(line);
 }
 

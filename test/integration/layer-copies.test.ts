@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const MEASURE = fileURLToPath(new URL('../fixtures/measure-layer.mjs', import.meta.url));
+
+/** A layer `from` in memory, without attributes, and one `marked`, with them; $1 is what measures. */
+const LAYERS = `set -eu
+measure=$1
+mount -t tmpfs memory "$PWD"
+cd "$PWD"
+mkdir -p from/tree/etc from/tree/closed marked tmpfs ramfs bin
+mount -t tmpfs tmpfs tmpfs
+mount -t ramfs ramfs ramfs
+echo text >from/tree/etc/file
+truncate -s 1M from/tree/etc/sparse
+cp -a from/tree marked/tree
+setfattr -n trusted.overlay.opaque -v y marked/tree/etc
+setfattr -n user.note -v kept marked/tree/etc/file
+`;
+
+async function printedBy(script: string): Promise<readonly string[]> {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'dibkit-copy-'));
+  await mkdir(path.join(dir, 'at'));
+  try {
+    const measure = `"${process.execPath}" "${MEASURE}"`;
+    const argv = ['--mount', '--propagation', 'private', 'sh', '-c', `${LAYERS}${script}`, 'sh'];
+    const options = { cwd: path.join(dir, 'at'), encoding: 'utf8' } as const;
+    return execFileSync('unshare', [...argv, measure], options)
+      .trim()
+      .split('\n');
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+test('a layer is copied with all its attributes, or the copy fails', async () => {
+  const printed = await printedBy(`
+    eval "$measure copy from ramfs/from"
+    eval "$measure measure from/tree"
+    eval "$measure copy marked tmpfs/marked"
+    getfattr --only-values -n trusted.overlay.opaque tmpfs/marked/tree/etc; echo
+    getfattr --only-values -n user.note tmpfs/marked/tree/etc/file; echo
+    eval "$measure copy marked ramfs/marked"`);
+  const [onRamfs, measured, copied, opaque, note, kind, ...said] = printed;
+  // Where there are no attributes, a file system that knows none will do. Blocks are its own business.
+  assert.equal(JSON.parse(onRamfs ?? '').listing, JSON.parse(measured ?? '').listing);
+  assert.equal(JSON.parse(copied ?? '').entries, JSON.parse(measured ?? '').entries);
+  assert.deepEqual([opaque, note, kind], ['y', 'kept', 'tool']);
+  assert.match(said.join('\n'), /^cp: setting attributes? .*: Operation not supported$/m);
+});
+
+test('a tree that cannot be read to its end has no measures', async () => {
+  const printed = await printedBy(`
+    chown 1 from/tree/closed; chmod 700 from/tree/closed
+    printf '#!/bin/sh\\nexec setpriv --bounding-set -dac_override,-dac_read_search %s "$@"\\n' "$(command -v find)" >bin/find
+    chmod +x bin/find
+    export PATH="$PWD/bin:$PATH"
+    eval "$measure measure from/tree"`);
+  assert.equal(printed.length, 2, printed.join('\n'));
+  assert.match(printed[1] ?? '', /^Cannot list 'from\/tree': .*find: .*closed.*Permission denied$/);
+});
