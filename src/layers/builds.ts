@@ -2,12 +2,11 @@
  * Builds that work in a store: each has a directory there with a lock that its process holds. What a killed
  * one left is known by its lock being free, and removed by whoever comes next.
  */
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { removeTree } from '../sandbox/remove-tree.ts';
 import { takeFlock } from './flock.ts';
-import type { LayerStore } from './store.ts';
+import { keysIn, type LayerStore } from './store.ts';
 
 /** Says that the build with this directory is alive, until disposed of. */
 export async function announceBuild(directory: string, context: Context): Promise<AsyncDisposable> {
@@ -45,23 +44,15 @@ export async function lookAtBuilds(store: LayerStore, context: Context): Promise
       dead.push(directory);
       continue;
     }
-    const keys = await readFile(path.join(directory, 'keys'), 'utf8').catch(() => '');
-    for (const key of keys.split('\n').filter(Boolean)) {
+    for (const key of keysIn(directory)) {
       inUse.add(key);
     }
   }
   return { inUse, dead };
 }
 
-/** Removes what dead builds left, and the locks of layers that nobody makes. Under the store's lock. */
-export async function removeDead(
-  store: LayerStore,
-  builds: Builds,
-  context: Context,
-): Promise<readonly string[]> {
-  for (const directory of builds.dead) {
-    await removeTree(directory, context);
-  }
+/** Removes the locks of layers that nobody makes. Under the store's lock. */
+export async function removeFreeLocks(store: LayerStore, context: Context): Promise<void> {
   const locks = path.join(store.directory, '.locks');
   for (const name of await readdir(locks).catch(() => [])) {
     const file = path.join(locks, name);
@@ -71,5 +62,4 @@ export async function removeDead(
       await free[Symbol.asyncDispose]();
     }
   }
-  return builds.dead;
 }

@@ -45,14 +45,13 @@ export interface KeepRequest {
   readonly durationMs: number;
   /** Fills `beside/` of the layer. */
   readonly saveBeside: (directory: string) => Promise<void>;
-  /** A layer of the same inputs may be there and was passed over on purpose. */
-  readonly anew: boolean;
 }
 
 /** A layer of this build. */
 interface Link {
   readonly key: string;
   readonly phase: string;
+  readonly created: string;
   /** In memory until its copy is needed, else in the store. */
   directory: string;
 }
@@ -136,6 +135,12 @@ export class LayerChain {
     return this.#layers.at(-1)?.key;
   }
 
+  /** What the tree is known by, for ever: a layer that was removed and made anew is another one of the same key. */
+  get identity(): string | undefined {
+    const top = this.#layers.at(-1);
+    return top && `${top.key} ${top.created}`;
+  }
+
   /** Why nothing more is kept; undefined while all is in order. */
   get broken(): string | undefined {
     return this.#broken ?? this.#publisher.fault;
@@ -185,7 +190,7 @@ export class LayerChain {
     if (!this.#dry) {
       await store.touch(key);
     }
-    this.#layers.push({ key, directory, phase: record.phase });
+    this.#layers.push({ key, directory, phase: record.phase, created: record.created });
     this.#stack.expectBinds(record.binds);
   }
 
@@ -283,13 +288,14 @@ export class LayerChain {
     await request.saveBeside(path.join(directory, 'beside'));
     const { store } = this.#request;
     const slot = this.#slot(request.phase);
-    const key = store.freeKey(keyOf(slot, request.inputs), request.anew);
+    const key = store.freeKey(keyOf(slot, request.inputs));
+    const created = new Date().toISOString();
     const record = {
       format: LAYER_FORMAT,
       key,
       parent: this.#parent,
       phase: request.phase,
-      created: new Date().toISOString(),
+      created,
       boot: await currentBoot(),
       durationMs: Math.round(request.durationMs),
       inputs: request.inputs,
@@ -306,6 +312,7 @@ export class LayerChain {
     this.#layers.push({
       key,
       phase: request.phase,
+      created,
       directory: isStored ? store.pathOf(key) : directory,
     });
     this.#kept += 1;

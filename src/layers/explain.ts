@@ -30,6 +30,8 @@ export function describeChange({ kind, what, how }: Change): string {
       return `${what} ${is(how)}`;
     case 'engine':
       return `the ${what} ${is(how)}`;
+    case 'bind':
+      return `what its hooks had mounted is gone: ${what}`;
     case 'age':
       return `it took undeclared things from the network ${what} ago, which is longer than DIB_CACHE_MAX_AGE allows`;
   }
@@ -37,13 +39,6 @@ export function describeChange({ kind, what, how }: Change): string {
 
 function is(how: Change['how']): string {
   return { added: 'is new', removed: 'is gone', changed: 'changed' }[how];
-}
-
-/** The nearest candidate's changes: what a person wants to hear is the least that has to change back. */
-export function nearest<T extends { readonly changes: readonly Change[] }>(
-  candidates: readonly T[],
-): T | undefined {
-  return [...candidates].sort((a, b) => a.changes.length - b.changes.length)[0];
 }
 
 const MOST_REASONS = 5;

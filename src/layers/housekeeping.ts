@@ -3,10 +3,10 @@ import { mkdtemp, readdir, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { removeTree } from '../sandbox/remove-tree.ts';
-import { type Builds, lookAtBuilds, removeDead } from './builds.ts';
-import { chooseVictims, type PruneRule, type Removable } from './prune.ts';
+import { announceBuild, lookAtBuilds, removeFreeLocks } from './builds.ts';
+import { chooseVictims, type PruneRule, passedOver, type Removable } from './prune.ts';
 import { isKey } from './record.ts';
-import { type LayerStore, measureTree, type StoredLayer } from './store.ts';
+import { isTorn, type LayerStore, measureTree, type StoredLayer } from './store.ts';
 
 /** One layer or one set of finished images, as `ls` shows it. */
 export interface Entry extends Removable {
@@ -17,24 +17,35 @@ export interface Entry extends Removable {
 /** Everything in the store. Images count as standing on nothing: they are whole by themselves. */
 export async function listEntries(store: LayerStore, context: Context): Promise<readonly Entry[]> {
   await using _lock = await store.lock('shared', context);
-  return entriesOf(store, await lookAtBuilds(store, context));
+  const entries = await entriesOf(store);
+  const { inUse } = await lookAtBuilds(store, context);
+  return entries.map((entry) => ({ ...entry, inUse: inUse.has(entry.key) }));
 }
 
-async function entriesOf(store: LayerStore, builds: Builds): Promise<readonly Entry[]> {
-  const layers = await Promise.all((await store.keys()).map((key) => store.read(key)));
+/**
+ * Whose builds are alive is asked afterwards: a build writes down what it uses before it publishes it, so that
+ * no layer that is listed here is missed there.
+ */
+async function entriesOf(store: LayerStore): Promise<readonly Omit<Entry, 'inUse'>[]> {
+  const layers = await allLayers(store);
+  const lost = passedOver(
+    layers.map(({ key, directory, record }) => ({
+      key,
+      createdMs: Date.parse(record.created),
+      isTorn: isTorn(directory),
+    })),
+  );
   const images = await readdir(store.images).catch(() => []);
   return [
     ...(await Promise.all(
-      layers
-        .filter((layer) => layer !== undefined)
-        .map(async (layer) => ({
-          key: layer.key,
-          parent: layer.record.parent,
-          sizeBytes: layer.record.sizeBytes,
-          usedMs: (await stat(path.join(layer.directory, 'layer.json'))).mtimeMs,
-          layer,
-          inUse: builds.inUse.has(layer.key),
-        })),
+      layers.map(async (layer) => ({
+        key: layer.key,
+        parent: layer.record.parent,
+        sizeBytes: layer.record.sizeBytes,
+        usedMs: (await stat(path.join(layer.directory, 'layer.json'))).mtimeMs,
+        isPassedOver: lost.has(layer.key),
+        layer,
+      })),
     )),
     ...(await Promise.all(
       images.map(async (name) => ({
@@ -42,11 +53,26 @@ async function entriesOf(store: LayerStore, builds: Builds): Promise<readonly En
         parent: '',
         sizeBytes: await sizeOfFiles(path.join(store.images, name)),
         usedMs: (await stat(path.join(store.images, name))).mtimeMs,
+        isPassedOver: false,
         layer: undefined,
-        inUse: false,
       })),
     )),
   ];
+}
+
+/** The kernel may list a layer that is just published, and not the one below it, which was so before. */
+async function allLayers(store: LayerStore): Promise<readonly StoredLayer[]> {
+  const found = new Map<string, StoredLayer>();
+  let keys = await store.keys();
+  while (keys.length > 0) {
+    const layers = await Promise.all(keys.map((key) => store.read(key)));
+    for (const layer of layers.filter((each) => each !== undefined)) {
+      found.set(layer.key, layer);
+    }
+    const parents = layers.map((layer) => layer?.record.parent ?? '');
+    keys = [...new Set(parents)].filter((key) => key !== '' && !found.has(key));
+  }
+  return [...found.values()];
 }
 
 function imageKey(name: string): string {
@@ -60,7 +86,7 @@ async function sizeOfFiles(directory: string): Promise<number> {
 }
 
 export interface Pruned {
-  readonly removed: readonly Entry[];
+  readonly removed: readonly Removable[];
   /** Directories of dead builds. */
   readonly dead: readonly string[];
   readonly leftBytes: number;
@@ -73,23 +99,55 @@ export async function pruneStore(
   context: Context,
 ): Promise<Pruned> {
   await using lock = await store.lock('exclusive', context);
-  const builds = await lookAtBuilds(store, context);
-  const dead = await removeDead(store, builds, context);
-  const entries = await entriesOf(store, builds);
-  const victims = chooseVictims(entries, { ...rule, inUse: builds.inUse });
-  const trash = await mkdtemp(path.join(store.builds, 'trash.'));
-  for (const [index, key] of victims.entries()) {
-    await rename(store.pathOf(key), path.join(trash, String(index)));
-  }
-  // Nobody can choose them any more: deleting may take its time. What is left of it is a dead build's.
+  const entries = await entriesOf(store);
+  const { inUse, dead } = await lookAtBuilds(store, context);
+  await removeFreeLocks(store, context);
+  const victims = chooseVictims(entries, { ...rule, inUse });
+  await using trash = await moveAway(
+    [...dead, ...victims.map((key) => store.pathOf(key))],
+    store,
+    context,
+  );
+  // Nobody can choose them any more: deleting may take its time.
   await lock[Symbol.asyncDispose]();
-  await removeTree(trash, context);
+  await trash.empty();
   const gone = new Set(victims);
   return {
     removed: entries.filter(({ key }) => gone.has(key)),
     dead,
     leftBytes: entries.reduce((sum, each) => sum + (gone.has(each.key) ? 0 : each.sizeBytes), 0),
   };
+}
+
+/** Directories on their way out: to be killed meanwhile leaves what a dead build leaves. */
+interface Trash extends AsyncDisposable {
+  empty(): Promise<void>;
+}
+
+async function moveAway(
+  directories: readonly string[],
+  store: LayerStore,
+  context: Context,
+): Promise<Trash> {
+  if (directories.length === 0) {
+    return { empty: async () => {}, [Symbol.asyncDispose]: async () => {} };
+  }
+  const trash = await mkdtemp(path.join(store.builds, 'trash.'));
+  const alive = await announceBuild(trash, context);
+  for (const [index, directory] of directories.entries()) {
+    await rename(directory, path.join(trash, String(index))).catch(ignoreMissing);
+  }
+  return {
+    empty: () => removeTree(trash, context),
+    [Symbol.asyncDispose]: () => alive[Symbol.asyncDispose](),
+  };
+}
+
+/** What a killed build left may be removed by its reaper. */
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') {
+    throw error;
+  }
 }
 
 export interface Faults {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { type AgeRule, type Change, changesSince, type PhaseInputs } from './match.ts';
 import { slotOf } from './record.ts';
 import { isTorn, type LayerStore, type StoredLayer } from './store.ts';
-import { bindsExist } from './tree-stack.ts';
+import { missingBinds } from './tree-stack.ts';
 
 export interface LookupRules {
   readonly version: string;
@@ -45,15 +45,17 @@ export async function lookUp(
   const fitting = candidates
     .filter(({ changes }) => changes.length === 0)
     .sort((a, b) => b.layer.record.inputs.hooks.length - a.layer.record.inputs.hooks.length);
+  const lacking: (readonly Change[])[] = [];
   for (const { layer } of fitting) {
-    if (await bindsExist(layer.record.binds, inputs.runPaths)) {
+    const missing = await missingBinds(layer.record.binds, inputs.runPaths);
+    if (missing.length === 0) {
       return { kind: 'hit', layer };
     }
+    lacking.push(missing.map((what) => ({ kind: 'bind', what, how: 'removed' })));
   }
-  const [nearest] = candidates
-    .filter(({ changes }) => changes.length > 0)
-    .sort((a, b) => a.changes.length - b.changes.length);
-  return { kind: 'miss', changes: nearest?.changes };
+  const others = candidates.map(({ changes }) => changes).filter(({ length }) => length > 0);
+  const [nearest] = [...lacking, ...others].sort((a, b) => a.length - b.length);
+  return { kind: 'miss', changes: nearest };
 }
 
 /**

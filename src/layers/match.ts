@@ -19,6 +19,7 @@ export interface Change {
     | 'element-file'
     | 'external'
     | 'engine'
+    | 'bind'
     | 'age';
   readonly what: string;
   readonly how: 'added' | 'removed' | 'changed';

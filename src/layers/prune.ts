@@ -7,6 +7,33 @@ export interface Removable {
   readonly sizeBytes: number;
   /** Last use, milliseconds since the epoch. */
   readonly usedMs: number;
+  /** No build will choose it any more: see `passedOver`. */
+  readonly isPassedOver: boolean;
+}
+
+/** Of a layer. */
+export interface Made {
+  readonly key: string;
+  /** Milliseconds since the epoch. */
+  readonly createdMs: number;
+  readonly isTorn: boolean;
+}
+
+/**
+ * Keys of layers that no build will choose: torn ones, and those beside which there is a newer one of the same
+ * inputs, made because they were too old or a mirror could not be asked.
+ */
+export function passedOver(layers: readonly Made[]): ReadonlySet<string> {
+  const chosen = new Map<string, Made>();
+  for (const layer of layers.filter(({ isTorn }) => !isTorn)) {
+    const inputs = layer.key.replace(/\.\d+$/, '');
+    const other = chosen.get(inputs);
+    if (other === undefined || layer.createdMs > other.createdMs) {
+      chosen.set(inputs, layer);
+    }
+  }
+  const kept = new Set([...chosen.values()].map(({ key }) => key));
+  return new Set(layers.map(({ key }) => key).filter((key) => !kept.has(key)));
 }
 
 export interface PruneRule {
@@ -19,7 +46,8 @@ export interface PruneRule {
 
 /**
  * Keys to remove, in an order that never leaves a layer without the one below it: the least recently
- * used first, those that nothing stands on. What stands on nothing goes at once.
+ * used first, those that nothing stands on. What stands on nothing goes at once, and so does what is passed
+ * over, with all that stands on it.
  */
 export function chooseVictims(entries: readonly Removable[], rule: PruneRule): readonly string[] {
   const left = new Map(entries.map((entry) => [entry.key, entry]));
@@ -33,9 +61,10 @@ export function chooseVictims(entries: readonly Removable[], rule: PruneRule): r
   }
   let total = entries.reduce((sum, { key, sizeBytes }) => sum + (left.has(key) ? sizeBytes : 0), 0);
   for (;;) {
-    const next = oldestLeaf(left, rule);
+    const lost = oldestLeaf(left, rule, isLost(left));
+    const next = lost ?? oldestLeaf(left, rule);
     const isOld = next !== undefined && next.usedMs < (rule.usedBeforeMs ?? 0);
-    if (next === undefined || (total <= rule.budgetBytes && !isOld)) {
+    if (next === undefined || (total <= rule.budgetBytes && !isOld && lost === undefined)) {
       return victims;
     }
     remove(next.key);
@@ -51,9 +80,25 @@ function orphans(left: Left, { inUse }: PruneRule): readonly string[] {
     .map(({ key }) => key);
 }
 
-function oldestLeaf(left: Left, { inUse }: PruneRule): Removable | undefined {
+/** Whether a layer, or one below it, is passed over. */
+function isLost(left: Left): (entry: Removable) => boolean {
+  return (entry) => {
+    for (let at: Removable | undefined = entry; at !== undefined; at = left.get(at.parent)) {
+      if (at.isPassedOver) {
+        return true;
+      }
+    }
+    return false;
+  };
+}
+
+function oldestLeaf(
+  left: Left,
+  { inUse }: PruneRule,
+  test: (entry: Removable) => boolean = () => true,
+): Removable | undefined {
   const parents = new Set([...left.values()].map(({ parent }) => parent));
   return [...left.values()]
-    .filter(({ key }) => !parents.has(key) && !inUse.has(key))
+    .filter((entry) => !parents.has(entry.key) && !inUse.has(entry.key) && test(entry))
     .sort((a, b) => a.usedMs - b.usedMs || (a.key < b.key ? -1 : 1))[0];
 }

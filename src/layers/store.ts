@@ -17,7 +17,7 @@
  * builds hold while they choose layers.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { rename, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { makeDirectories } from '../events/make-directories.ts';
@@ -101,20 +101,27 @@ export class LayerStore {
   }
 
   /**
-   * The key that a layer is to be published under. One of the same inputs may be there: then that one is
-   * meant, unless it is torn or a new one is made on purpose (`anew`).
+   * The key that a layer is to be published under. One of the same inputs may be there, and was passed over
+   * (it is too old, say), or another build has just made it: ours is another tree all the same, and what will
+   * stand on it must not be taken for what stands on theirs.
    */
-  freeKey(key: string, anew: boolean): string {
+  freeKey(key: string): string {
+    const registered = this.#registered();
     for (let number = 0; ; number += 1) {
       const name = number === 0 ? key : `${key}.${number}`;
-      const directory = this.pathOf(name);
-      if (!existsSync(directory) || (!anew && !isTorn(directory))) {
+      if (!existsSync(this.pathOf(name)) && !registered.has(name)) {
         return name;
       }
     }
   }
 
-  /** Makes a finished directory a layer. Where somebody was faster, theirs stays: its inputs are the same. */
+  /** What builds use, or are about to publish. */
+  #registered(): ReadonlySet<string> {
+    const builds = namesIn(this.builds);
+    return new Set(builds.flatMap((name) => keysIn(path.join(this.builds, name))));
+  }
+
+  /** Makes a finished directory a layer. @throws where somebody has put one there in the same moment. */
   async publish(made: string, record: LayerRecord): Promise<void> {
     await writeFile(path.join(made, 'layer.json'), JSON.stringify(record), { mode: 0o600 });
     try {
@@ -124,7 +131,8 @@ export class LayerStore {
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') {
         throw error;
       }
-      await rm(made, { recursive: true, force: true });
+      const text = `another build has made the layer ${record.key} at the same time`;
+      throw new Error(text, { cause: error });
     }
   }
 
@@ -153,6 +161,11 @@ async function spreadOut(directory: string, context: Context): Promise<void> {
   await runTool(['chattr', '+T', directory], context, { announce: false }).catch(() => {
     // Another file system, or no chattr.
   });
+}
+
+/** The keys that a build with this directory uses; it writes them down before it does. */
+export function keysIn(build: string): readonly string[] {
+  return textOrEmpty(path.join(build, 'keys')).split('\n').filter(Boolean);
 }
 
 /** The file that says that a layer was found to be torn. */

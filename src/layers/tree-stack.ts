@@ -267,13 +267,14 @@ export function hereAgain(text: string, runPaths: ReadonlyMap<string, string>): 
   );
 }
 
-/** Whether all that a layer wants mounted is there. */
-export async function bindsExist(
+/** Paths of what a layer wants mounted and is not there. */
+export async function missingBinds(
   binds: readonly BindRecord[],
   runPaths: ReadonlyMap<string, string>,
-): Promise<boolean> {
-  const found = await Promise.all(binds.map(({ source }) => exists(hereAgain(source, runPaths))));
-  return found.every(Boolean);
+): Promise<readonly string[]> {
+  const sources = binds.map(({ source }) => hereAgain(source, runPaths));
+  const found = await Promise.all(sources.map(exists));
+  return sources.filter((_, index) => found[index] !== true);
 }
 
 /** Whether there is what an overlay would hide; an overlay lets nobody make it. */

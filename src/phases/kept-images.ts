@@ -27,7 +27,7 @@ export function imagesKey({ order, tree, disk, identity }: ImageRequest): string
     return undefined;
   }
   const chain = tree.layers?.chain;
-  if (chain?.top === undefined || chain.broken !== undefined || chain.mounted) {
+  if (chain?.identity === undefined || chain.broken !== undefined || chain.mounted) {
     return undefined;
   }
   const { plan, container } = order.build;
@@ -37,7 +37,7 @@ export function imagesKey({ order, tree, disk, identity }: ImageRequest): string
     return undefined;
   }
   return digestOf({
-    tree: chain.top,
+    tree: chain.identity,
     version: plan.version,
     disk,
     identity,

@@ -187,7 +187,6 @@ export class PhaseLayers {
             await saveBeside(beside, { before: tracing.before, to }, context);
           }
         },
-        anew: this.#anew,
       },
       context,
     );

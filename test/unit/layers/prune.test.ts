@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseVictims, type Removable } from '../../../src/layers/prune.ts';
+import { chooseVictims, passedOver, type Removable } from '../../../src/layers/prune.ts';
 
 const layer = (key: string, parent: string, usedMs: number): Removable => ({
   key,
   parent,
   sizeBytes: 10,
   usedMs,
+  isPassedOver: false,
 });
 /** a ◀ b ◀ c, and a ◀ d. */
 const TREE = [layer('a', '', 9), layer('b', 'a', 5), layer('c', 'b', 4), layer('d', 'a', 8)];
@@ -32,4 +33,19 @@ test('chooseVictims() takes what is older than wanted, whatever the budget', () 
 test('chooseVictims() takes what stands on nothing', () => {
   const lost = [layer('b', 'gone', 9), layer('c', 'b', 9), layer('d', '', 1)];
   assert.deepEqual(chooseVictims(lost, { inUse: none, budgetBytes: 1000 }), ['b', 'c']);
+});
+
+test('chooseVictims() takes what is passed over with what stands on it, unless a build uses it', () => {
+  const tree = TREE.map((each) => ({ ...each, isPassedOver: each.key === 'b' }));
+  const rule = { inUse: none, budgetBytes: 1000 };
+  assert.deepEqual(chooseVictims(tree, rule), ['c', 'b']);
+  assert.deepEqual(chooseVictims(tree, { ...rule, inUse: new Set(['a', 'b', 'c']) }), []);
+});
+
+test('passedOver() keeps the newest whole layer of the same inputs', () => {
+  const made = (key: string, createdMs: number, isTorn = false) => ({ key, createdMs, isTorn });
+  const layers = [made('s-a', 1), made('s-a.1', 3), made('s-a.2', 2), made('s-b', 1)];
+  assert.deepEqual([...passedOver(layers)], ['s-a', 's-a.2']);
+  assert.deepEqual([...passedOver([made('s-a', 1), made('s-a.1', 2, true)])], ['s-a.1']);
+  assert.deepEqual([...passedOver([made('s-a', 1), made('s-a.1', 1)])], ['s-a.1']);
 });

@@ -1,0 +1,97 @@
+/** The layer store by itself: what is removed from it, and who waits for whom. */
+import assert from 'node:assert/strict';
+import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Context, EventBody } from '../../src/events/event.ts';
+import { announceBuild } from '../../src/layers/builds.ts';
+import { pruneStore } from '../../src/layers/housekeeping.ts';
+import { LAYER_FORMAT, type LayerRecord } from '../../src/layers/record.ts';
+import { LayerStore } from '../../src/layers/store.ts';
+
+const KEYS = ['1', '2', '3'].map((digit) => `${digit.repeat(24)}-${'0'.repeat(16)}`);
+const [LOWER = '', UPPER = '', OTHER = ''] = KEYS;
+
+interface Opened extends AsyncDisposable {
+  readonly store: Listing;
+  readonly context: Context;
+  readonly events: readonly EventBody[];
+}
+
+async function openStore(): Promise<Opened> {
+  const cache = await mkdtemp(path.join(os.tmpdir(), 'dibkit-store-'));
+  const events: EventBody[] = [];
+  const context: Context = {
+    emit: (event) => events.push(event),
+    signal: new AbortController().signal,
+    toolEnvironment: { PATH: process.env.PATH ?? '' },
+  };
+  const store = new Listing(cache);
+  await store.make(context);
+  return {
+    store,
+    context,
+    events,
+    [Symbol.asyncDispose]: () => rm(cache, { recursive: true }),
+  };
+}
+
+/** Puts a layer of nothing in the store. */
+async function publish(store: LayerStore, key: string, parent = ''): Promise<void> {
+  const made = path.join(store.builds, `made.${key}`);
+  await mkdir(path.join(made, 'tree'), { recursive: true });
+  const none = { environment: {}, files: {}, listed: {}, elementFiles: {}, external: {} };
+  const record: LayerRecord = {
+    ...{ format: LAYER_FORMAT, key, parent, phase: 'root', image: 'it' },
+    ...{ created: new Date().toISOString(), boot: '', durationMs: 0 },
+    inputs: { ...none, hooks: [], names: [], engine: {} },
+    ...{ read: [], binds: [], hooksWritten: [], hooksRemoved: [], undeclaredNetwork: false },
+    ...{ sizeBytes: 0, entries: 1, listing: '' },
+  };
+  await store.publish(made, record);
+}
+
+/** A store in which something happens just before its layers are listed, or which lists some of them. */
+class Listing extends LayerStore {
+  before: () => Promise<void> = async () => {};
+  hidden: string | undefined;
+
+  override async keys(): Promise<readonly string[]> {
+    await this.before();
+    return (await super.keys()).filter((key) => key !== this.hidden);
+  }
+}
+
+const ALL = { budgetBytes: -1 };
+
+test('what a build publishes while a prune looks is not removed', async () => {
+  await using opened = await openStore();
+  const { store, context } = opened;
+  await publish(store, OTHER);
+  const build = path.join(store.builds, 'build.one');
+  await mkdir(build);
+  await using _alive = await announceBuild(build, context);
+  store.before = async () => {
+    store.before = async () => {};
+    await appendFile(path.join(build, 'keys'), `${LOWER}\n${UPPER}\n`);
+    await publish(store, LOWER);
+    await publish(store, UPPER, LOWER);
+  };
+  const { removed } = await pruneStore(store, ALL, context);
+  assert.deepEqual(
+    removed.map(({ key }) => key),
+    [OTHER],
+  );
+  assert.deepEqual(await store.keys(), [LOWER, UPPER]);
+});
+
+test('a layer whose parent the kernel has not listed yet is not taken for a lost one', async () => {
+  await using opened = await openStore();
+  const { store, context } = opened;
+  await publish(store, LOWER);
+  await publish(store, UPPER, LOWER);
+  store.hidden = LOWER;
+  const { removed } = await pruneStore(store, { budgetBytes: 1 }, context);
+  assert.deepEqual(removed, []);
+});
