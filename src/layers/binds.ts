@@ -29,13 +29,13 @@ const OURS = new Set(['proc', 'dev', 'dev/pts', 'sys', HOOKS_VIEW]);
 export interface TargetPaths {
   readonly targetRoot: string;
   readonly runPaths: ReadonlyMap<string, string>;
-  /** Where uppers lie: the target itself, so that nothing in there can be bound again. */
-  readonly uppers?: string | undefined;
+  /** Directories that end with the build or before, such as uppers: nothing in there can be bound again. */
+  readonly passing?: readonly string[];
 }
 
 /** The mounts below `targetRoot` that are not ours. */
 export function hookMounts(mountinfo: string, paths: TargetPaths): HookMounts {
-  const { targetRoot, runPaths, uppers } = paths;
+  const { targetRoot, runPaths, passing = [] } = paths;
   const lines = mountinfo.split('\n').filter(Boolean).map(parseLine);
   const binds: BindRecord[] = [];
   const others: string[] = [];
@@ -45,7 +45,7 @@ export function hookMounts(mountinfo: string, paths: TargetPaths): HookMounts {
       continue;
     }
     const source = sourceOf(line, lines, targetRoot);
-    if (source === undefined || (uppers !== undefined && source.startsWith(`${uppers}/`))) {
+    if (source === undefined || passing.some((gone) => isAtOrBelow(source, gone))) {
       others.push(`/${target} (${line.type})`);
     } else {
       binds.push({
@@ -56,6 +56,10 @@ export function hookMounts(mountinfo: string, paths: TargetPaths): HookMounts {
     }
   }
   return { binds, others };
+}
+
+function isAtOrBelow(file: string, directory: string): boolean {
+  return file === directory || file.startsWith(`${directory}/`);
 }
 
 function isOurs(target: string): boolean {

@@ -10,6 +10,7 @@ import path from 'node:path';
 
 /** Seconds since the epoch that nobody reads a file at. */
 const PAST = 1;
+const PAST_NS = BigInt(PAST) * 1_000_000_000n;
 
 /** One entry of the tree, by its path in it. The root itself is not among them. */
 type Snapshot = ReadonlyMap<string, string>;
@@ -25,17 +26,27 @@ export interface HookChanges {
   readonly removed: readonly string[];
 }
 
+/** Access times in nanoseconds since the epoch, by path. */
+export type AccessTimes = ReadonlyMap<string, bigint>;
+
+/** What was read, by path, sorted; and the times to compare with from now on. */
+export interface Read {
+  readonly files: readonly string[];
+  readonly folders: readonly string[];
+  readonly times: AccessTimes;
+}
+
 /** Sets all access times to the past. */
 export function armTrace(directory: string): Armed {
   const before = new Map<string, string>();
   const folders: Entry[] = [];
   for (const entry of walk(directory)) {
-    const { name, isDirectory, accessedMs, modified } = entry;
+    const { name, isDirectory, accessedNs, modified } = entry;
     const file = path.join(directory, name);
     if (isDirectory) {
       folders.push(entry);
     }
-    if (isDirectory || accessedMs === PAST * 1000) {
+    if (isDirectory || accessedNs === PAST_NS) {
       before.set(name, entry.state);
     } else {
       lutimesSync(file, PAST, modified);
@@ -49,18 +60,20 @@ export function armTrace(directory: string): Armed {
   return { directory, before };
 }
 
-/** What was read below `directory` (the armed tree or a copy with its times), by path; sorted. */
-export function readSince(directory: string): {
-  readonly files: readonly string[];
-  readonly folders: readonly string[];
-} {
-  const read = walk(directory).filter(({ accessedMs }) => accessedMs > PAST * 1000);
+/**
+ * What was read below `directory` since its times were these; of what is not among them, since it was armed,
+ * or copied with its times. What has gone was read.
+ *
+ * To look is to list. Whoever wants to look again passes a path whose mount has `noatime`.
+ */
+export function readSince(directory: string, before: AccessTimes = new Map()): Read {
+  const found = walk(directory);
+  const read = found.filter(({ name, accessedNs }) => accessedNs !== (before.get(name) ?? PAST_NS));
+  const times = new Map(found.map(({ name, accessedNs }) => [name, accessedNs]));
+  const gone = [...before.keys()].filter((name) => !times.has(name));
   const names = (wanted: boolean): readonly string[] =>
-    read
-      .filter((entry) => entry.isDirectory === wanted)
-      .map(({ name }) => name)
-      .sort();
-  return { files: names(false), folders: names(true) };
+    read.filter((entry) => entry.isDirectory === wanted).map(({ name }) => name);
+  return { files: [...names(false), ...gone].sort(), folders: [...names(true)].sort(), times };
 }
 
 /** What was changed since it was armed. */
@@ -75,7 +88,7 @@ export function changesIn({ directory, before }: Armed): HookChanges {
 interface Entry {
   readonly name: string;
   readonly isDirectory: boolean;
-  readonly accessedMs: number;
+  readonly accessedNs: bigint;
   readonly modified: Date;
   /** Of what `changesIn` compares; a directory only by its mode and owner. */
   readonly state: string;
@@ -94,7 +107,7 @@ function walk(directory: string, below = ''): readonly Entry[] {
       const entry: Entry = {
         name,
         isDirectory: found.isDirectory(),
-        accessedMs: Number(found.atimeMs),
+        accessedNs: found.atimeNs,
         modified: found.mtime,
         state: stateOf(found),
       };

@@ -39,6 +39,8 @@ export interface StackPlace {
   readonly targetRoot: string;
   /** Paths that vary by run, and what stands for them. */
   readonly runPaths: ReadonlyMap<string, string>;
+  /** As in `TargetPaths`. */
+  readonly passing: readonly string[];
 }
 
 /** A finished upper: `directory` has `tree/`, and is ours to publish. */
@@ -176,9 +178,9 @@ export class TreeStack {
 
   /** What hooks have mounted in the tree now. */
   async hookMounts(): Promise<HookMounts> {
-    const { targetRoot, runPaths, memory } = this.#place;
+    const { targetRoot, runPaths, passing } = this.#place;
     const mountinfo = await readFile('/proc/self/mountinfo', 'utf8');
-    return hookMounts(mountinfo, { targetRoot, runPaths, uppers: memory });
+    return hookMounts(mountinfo, { targetRoot, runPaths, passing });
   }
 
   /** Ends the use of the upper, if nobody is in it any more. */

@@ -1,5 +1,5 @@
 /** The target root of a build: on layers, where they are kept and the kernel can stack them, else by itself. */
-import { rmdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { TreeSize } from '../disk/room.ts';
 import type { HookTree } from '../elements/hook-tree.ts';
@@ -18,6 +18,7 @@ import { type LayerSetup, PhaseLayers } from './phase-layers.ts';
 import type { PreparedBuild } from './prepare.ts';
 import type { EngineOrder } from './protocol.ts';
 import type { PhaseName } from './table.ts';
+import { HOOKS_COPY } from './target-hooks.ts';
 
 export class BuildTree {
   readonly paths: BuildPaths;
@@ -78,7 +79,14 @@ export async function openPaths(order: EngineOrder, context: Context): Promise<W
   const { buildDir, imageDir } = order;
   const { noTmpfs, minTmpfs } = order.build.plan.work;
   const work = await openWorkTree({ buildDir, imageDir, noTmpfs, minTmpfs }, context);
-  return { buildDir, imageDir, hooksDir: path.join(buildDir, 'hooks'), ...work };
+  const hooksDir = path.join(buildDir, 'hooks');
+  if (!work.inMemory && order.layersDir !== undefined) {
+    // A file system of the host may be mounted `noatime`: there it is not known what was read.
+    await mkdir(hooksDir);
+    const options = 'mode=755,strictatime';
+    await mount({ source: 'tmpfs', target: hooksDir, type: 'tmpfs', options }, context);
+  }
+  return { buildDir, imageDir, hooksDir, ...work };
 }
 
 /** Where a build works, and whether that is in memory. */
@@ -116,7 +124,7 @@ export async function openBuildTree(
   context: Context,
 ): Promise<BuildTree> {
   const { inMemory, ...paths } = hooks.paths;
-  const layers = await openLayers(order, { ...hooks, paths, inMemory }, context);
+  const layers = await openLayers(order, { ...hooks, paths });
   if (layers === undefined && !inMemory) {
     await mountThrowawayTree(paths.buildDir, paths.targetRoot, context);
   }
@@ -128,10 +136,8 @@ async function openLayers(
   hooks: {
     readonly tree: HookTree;
     readonly paths: BuildPaths;
-    readonly inMemory: boolean;
     readonly chain: Promise<LayerChain | undefined>;
   },
-  context: Context,
 ): Promise<PhaseLayers | undefined> {
   if (order.layersDir === undefined) {
     return undefined;
@@ -141,11 +147,6 @@ async function openLayers(
   const chain = await hooks.chain;
   if (chain === undefined) {
     return undefined;
-  }
-  if (!hooks.inMemory) {
-    // As `openWorkTree` does it in memory.
-    const { hooksDir } = hooks.paths;
-    await mount({ source: hooksDir, target: hooksDir, options: 'bind,strictatime' }, context);
   }
   return new PhaseLayers({ ...setup, chain });
 }
@@ -172,6 +173,7 @@ export function chainRequest(
       build: of.build,
       targetRoot,
       runPaths,
+      passing: [path.join(buildDir, 'layers'), path.join(buildDir, HOOKS_COPY)],
       ...(of.inMemory === true ? { memory: path.join(buildDir, 'layers') } : {}),
     },
     minMemoryKiB: plan.work.minTmpfs * 1024 * 1024,
@@ -194,6 +196,7 @@ export function layerSetup(
   return {
     build: readBuildInputs(tree, elements, paths.hooksDir),
     runPaths: pathsOfRun(plan, paths),
+    hooksCopy: path.join(paths.buildDir, HOOKS_COPY),
     beside: { directory: outputDirectory(plan), image: path.basename(plan.image.name) },
     ...(plan.cache.from === undefined ? {} : { from: plan.cache.from as PhaseName }),
   };

@@ -5,29 +5,24 @@
  * A phase is cut after a hook that took long, so that a change in a later one does not repeat it. A cut
  * costs about as much as CUT_AFTER_MS / 10 (measured, see docs/architecture.md).
  */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import {
-  type Beside,
-  type BesideState,
-  besideNow,
-  restoreBeside,
-  saveBeside,
-} from '../layers/beside.ts';
+import { type Beside, besideNow, restoreBeside, saveBeside } from '../layers/beside.ts';
 import type { LayerChain } from '../layers/chain.ts';
 import { reasonsOf } from '../layers/explain.ts';
 import { textReader } from '../layers/lookup.ts';
 import { mayCut } from '../layers/lower-names.ts';
 import { type PhaseInputs, usedInputs } from '../layers/match.ts';
 import type { StoredLayer } from '../layers/store.ts';
-import { type Armed, armTrace, changesIn, readSince } from '../layers/trace.ts';
+import { readSince } from '../layers/trace.ts';
 import { listEntries } from '../run-parts/list.ts';
 import { selectHooks } from '../run-parts/select.ts';
 import { type EnvironmentRequest, phaseEnvironment } from './environment.ts';
 import { type Fingerprint, readFingerprint } from './fingerprints.ts';
 import { type BuildInputs, visibleNames, withFileContents } from './phase-inputs.ts';
+import { PhaseTrace } from './phase-trace.ts';
 import { PHASES, type Phase, type PhaseName } from './table.ts';
+import { HooksCopy } from './target-hooks.ts';
 
 /** A hook that took this long has a layer's end behind it. */
 const CUT_AFTER_MS = 1000;
@@ -37,6 +32,8 @@ export interface LayerSetup {
   readonly build: BuildInputs;
   readonly runPaths: ReadonlyMap<string, string>;
   readonly beside: Beside;
+  /** Where hooks in the target have their copy of the hook tree mounted. */
+  readonly hooksCopy: string;
   /** The first phase that runs anew, whatever there is. */
   readonly from?: PhaseName;
 }
@@ -54,28 +51,20 @@ export interface PhaseEntry {
   readonly asked?: Promise<Fingerprint>;
 }
 
-interface Tracing {
-  readonly armed: Armed;
-  /** The tree that hooks read: the armed one or, in the target, a copy. */
-  seen: string;
-  readonly read: Set<string>;
-  readonly listed: Set<string>;
-  readonly before: BesideState;
-  readonly connections: number;
-  readonly startedAt: number;
-}
-
 export class PhaseLayers {
+  /** That hooks in the target see, while it is noted what they read. */
+  readonly copy: HooksCopy;
   readonly #setup: LayerSetup;
   /** Paths of the hook tree that are no longer the elements' own. */
   readonly #changed = new Set<string>();
   #entry: PhaseEntry | undefined;
   #inputs: PhaseInputs | undefined;
-  #tracing: Tracing | undefined;
+  #trace: PhaseTrace | undefined;
   #anew = false;
 
   constructor(setup: LayerSetup) {
     this.#setup = setup;
+    this.copy = new HooksCopy(setup.hooksCopy);
   }
 
   get chain(): LayerChain {
@@ -91,6 +80,7 @@ export class PhaseLayers {
   async enter(entry: PhaseEntry, context: Context): Promise<number> {
     this.#entry = entry;
     this.#inputs = undefined;
+    this.copy.enterPhase();
     const { phase, hooks, stops } = entry;
     const { chain, from } = this.#setup;
     if (stops) {
@@ -118,35 +108,18 @@ export class PhaseLayers {
     await this.chain.begin(context);
   }
 
-  /** From now on it is noted what hooks do; `copy` makes the tree that hooks in the target see. */
-  async watch(hooksDir: string, copy?: () => Promise<string>): Promise<void> {
-    if (this.#tracing === undefined) {
-      this.#tracing = {
-        armed: armTrace(hooksDir),
-        seen: hooksDir,
-        read: new Set(),
-        listed: new Set(),
-        before: await besideNow(this.#setup.beside),
-        connections: connectionsOpened(),
-        startedAt: performance.now(),
-      };
-    }
-    const seen = await copy?.();
-    this.#tracing.seen = seen ?? hooksDir;
+  /** From now on it is noted what hooks do. */
+  async watch(hooksDir: string): Promise<void> {
+    const isHost = this.#entry?.phase.where === 'host';
+    this.#trace ??= new PhaseTrace(hooksDir, {
+      before: await besideNow(this.#setup.beside),
+      look: isHost ? () => readSince(hooksDir) : () => this.copy.readSince(),
+    });
   }
 
   /** Notes what was read, while the tree that hooks saw is still there. */
   note(): void {
-    const tracing = this.#tracing;
-    if (tracing !== undefined) {
-      const { files, folders } = readSince(tracing.seen);
-      for (const name of files) {
-        tracing.read.add(name);
-      }
-      for (const name of folders) {
-        tracing.listed.add(name);
-      }
-    }
+    this.#trace?.note();
   }
 
   /** Whether a phase is to be cut after such a hook. */
@@ -157,34 +130,43 @@ export class PhaseLayers {
 
   /** Keeps what these hooks did as a layer; false when it goes into the next one. */
   async keep(ran: readonly string[], context: Context): Promise<boolean> {
-    const tracing = this.#tracing;
+    const trace = this.#trace;
     const entry = this.#entry;
     const inputs = this.#inputs;
-    if (tracing === undefined || entry === undefined || inputs === undefined) {
+    if (trace === undefined || entry === undefined || inputs === undefined) {
       return false;
     }
     const { chain, beside } = this.#setup;
-    const changes = changesIn(tracing.armed);
-    const read = [...tracing.read].sort();
-    const own = read.filter((name) => !this.#changed.has(name));
+    const { written, removed } = trace.changes();
+    const read = trace.files;
+    // What was appended to, or made executable, went into the layer as well.
+    const used = [...new Set([...read, ...written, ...removed])];
+    const unseen = ran.find((hook) => !used.includes(`${entry.phase.name}.d/${hook}`));
+    if (unseen !== undefined) {
+      chain.breakOff(
+        `the kernel does not note what is read in the hook tree, not even '${unseen}'`,
+      );
+      return false;
+    }
+    const own = used.filter((name) => !this.#changed.has(name));
     const isHost = entry.phase.where === 'host';
     // Its own folder has been listed by ourselves.
-    const listed = [...tracing.listed].filter((name) => name !== `${entry.phase.name}.d`).sort();
+    const listed = trace.folders.filter((name) => name !== `${entry.phase.name}.d`);
     const kept = await chain.keep(
       {
         phase: entry.phase.name,
         inputs: usedInputs(inputs, { hooks: ran, read, own, listed }),
         read,
-        hooksWritten: changes.written,
-        hooksRemoved: changes.removed,
+        hooksWritten: written,
+        hooksRemoved: removed,
         undeclaredNetwork:
-          connectionsOpened() > tracing.connections &&
+          trace.connected &&
           // A file of this host says nothing of what came over the network.
           Object.keys(inputs.external).every((name) => name.startsWith('file:')),
-        durationMs: performance.now() - tracing.startedAt,
+        durationMs: trace.durationMs,
         saveBeside: async (to) => {
           if (isHost) {
-            await saveBeside(beside, { before: tracing.before, to }, context);
+            await saveBeside(beside, { before: trace.before, to }, context);
           }
         },
       },
@@ -193,8 +175,8 @@ export class PhaseLayers {
     if (!kept) {
       return false;
     }
-    this.#tracing = undefined;
-    this.#remember([...changes.written, ...changes.removed]);
+    this.#trace = undefined;
+    this.#remember([...written, ...removed]);
     context.emit({
       kind: 'layer',
       outcome: 'kept',
@@ -227,7 +209,7 @@ export class PhaseLayers {
   async leave(context: Context): Promise<void> {
     this.chain.release();
     const { broken } = this.chain;
-    if (this.#tracing !== undefined && broken !== undefined && this.#entry?.stops === false) {
+    if (this.#trace !== undefined && broken !== undefined && this.#entry?.stops === false) {
       context.emit({
         kind: 'message',
         level: 'warning',
@@ -235,7 +217,7 @@ export class PhaseLayers {
       });
     }
     if (broken !== undefined) {
-      this.#tracing = undefined;
+      this.#trace = undefined;
     }
   }
 
@@ -323,6 +305,9 @@ export class PhaseLayers {
   }
 
   #remember(changed: readonly string[]): void {
+    if (changed.length > 0) {
+      this.copy.outdate();
+    }
     for (const name of changed) {
       this.#changed.add(name);
     }
@@ -349,11 +334,4 @@ export function askFingerprint(
   const env = phaseEnvironment(environment, PHASES[0] ?? phase);
   const { hooksDir } = paths;
   return readFingerprint({ phase: phase.name, hooksDir, env, cwd: plan.image.cwd }, context);
-}
-
-/** How many TCP connections have been opened since boot: whoever fetches something opens one. */
-function connectionsOpened(): number {
-  const lines = readFileSync('/proc/net/snmp', 'utf8').split('\n');
-  const [names = '', values = ''] = lines.filter((line) => line.startsWith('Tcp:'));
-  return Number(values.split(' ')[names.split(' ').indexOf('ActiveOpens')] ?? 0);
 }

@@ -64,7 +64,8 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
     // Beside the mounts.
     await using pipes = new PipeAhead(context, environment.paths.buildDir);
     await layers.begin(context);
-    await run.prepare();
+    // A layer of the first hooks has it, and what they have made of it.
+    await (done === 0 ? run.prepare() : undefined);
     return await workInTree({ ...run, pipe: () => pipes.take() }, done, context);
   } finally {
     await layers.leave(context);
@@ -157,14 +158,15 @@ class PhaseView implements AsyncDisposable {
     const scope = new Scope();
     this.#scope = scope;
     const traced = layers?.traces === true;
-    const show =
-      phase.where === 'target'
-        ? () => showHooks(environment.paths, { scope, traced, first }, this.#context)
-        : undefined;
-    if (show === undefined) {
+    if (traced) {
+      await layers.watch(hooksDir);
+    }
+    if (phase.where === 'target') {
+      const copy = traced ? layers.copy : undefined;
+      await showHooks(environment.paths, { scope, copy, first }, this.#context);
+    } else {
       await mountAll(first, this.#context);
     }
-    await (traced ? layers.watch(hooksDir, show) : show?.());
   }
 
   /** Notes what was read, while it can still be seen. */

@@ -2,32 +2,11 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { outcomes, reasons, reused } from '../rig/layer-events.ts';
 import { openPhone } from '../rig/phone.ts';
 import { type ElementFile, hook, openRig, type Result, type Rig } from '../rig/rig.ts';
 
-/**
- * `root: reused`, `install: run`, ...: what became of each phase. Of one that was cut, because the machine
- * was slow, of its last part.
- */
-function outcomes({ events }: Pick<Result, 'events'>): readonly string[] {
-  const last = new Map<string, string>();
-  for (const event of events) {
-    if (event.kind === 'layer' && event.outcome !== 'kept') {
-      last.set(event.phase, event.outcome);
-    }
-  }
-  return [...last].map(([phase, outcome]) => `${phase}: ${outcome}`);
-}
-
-function reasons({ events }: Pick<Result, 'events'>): readonly string[] {
-  return events.flatMap((event) =>
-    event.kind === 'layer' && event.outcome === 'run' ? event.reasons : [],
-  );
-}
-
 const ALL = ['root', 'extra-data', 'install', 'finalise', 'cleanup'];
-const reused = (...phases: readonly string[]): readonly string[] =>
-  phases.map((phase) => `${phase}: reused`);
 
 /** An element with a hook in most phases, which use files, variables and mounts. */
 async function openLayered(): Promise<Rig> {

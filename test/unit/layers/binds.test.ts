@@ -52,17 +52,24 @@ test('hookMounts() names what cannot be made again: new file systems, and parts 
   ]);
 });
 
-test('hookMounts() knows parts of the tree where it is a directory in memory', () => {
+test('hookMounts() knows parts of the tree and of the hooks, where both are directories in memory', () => {
   const lines = [
     '21 1 254:0 / / rw,relatime - ext4 /dev/vda rw',
     '30 21 0:50 / /tmp/b rw - tmpfs tmpfs rw',
     `90 30 0:50 /layers/1/tree ${MINE} rw - tmpfs tmpfs rw`,
     `91 90 0:50 /layers/1/tree/etc ${MINE}/copy rw - tmpfs tmpfs rw`,
+    '31 30 0:51 / /tmp/b/in_target.d rw,noatime - tmpfs tmpfs rw',
+    `93 90 0:51 /static ${MINE}/static rw - tmpfs tmpfs rw`,
+    `94 90 0:51 / ${MINE}/hooks rw - tmpfs tmpfs rw`,
     `92 90 0:50 /shared ${MINE}/shared rw - tmpfs tmpfs rw`,
   ].join('\n');
-  const paths = { targetRoot: MINE, runPaths: PATHS, uppers: '/tmp/b/layers' };
+  const paths = {
+    targetRoot: MINE,
+    runPaths: PATHS,
+    passing: ['/tmp/b/layers', '/tmp/b/in_target.d'],
+  };
   assert.deepEqual(hookMounts(lines, paths), {
     binds: [{ source: '/tmp/b/shared', target: 'shared', readOnly: false }],
-    others: ['/copy (tmpfs)'],
+    others: ['/copy (tmpfs)', '/static (tmpfs)', '/hooks (tmpfs)'],
   });
 });
