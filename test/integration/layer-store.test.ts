@@ -1,12 +1,13 @@
 /** The layer store by itself: what is removed from it, and who waits for whom. */
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Context, EventBody } from '../../src/events/event.ts';
 import { announceBuild } from '../../src/layers/builds.ts';
 import { pruneStore } from '../../src/layers/housekeeping.ts';
+import { keepImages, takeImage } from '../../src/layers/images.ts';
 import { LAYER_FORMAT, type LayerRecord } from '../../src/layers/record.ts';
 import { LayerStore } from '../../src/layers/store.ts';
 
@@ -94,4 +95,24 @@ test('a layer whose parent the kernel has not listed yet is not taken for a lost
   store.hidden = LOWER;
   const { removed } = await pruneStore(store, { budgetBytes: 1 }, context);
   assert.deepEqual(removed, []);
+});
+
+test('an image that is removed while it is taken is complete, and one that is gone is not there', async () => {
+  await using opened = await openStore();
+  const { store, context } = opened;
+  const made = path.join(path.dirname(store.directory), 'made');
+  await writeFile(made, 'image\n');
+  const files = new Map([['raw', made]]);
+  await keepImages(store, { key: 'k', files, work: store.builds }, context);
+  const to = path.join(path.dirname(store.directory), 'taken');
+  // A housekeeping that comes right before the copy.
+  const bin = path.join(path.dirname(store.directory), 'bin');
+  await mkdir(bin);
+  const script = `#!/bin/sh\nrm -r '${path.join(store.images, 'k')}'\nPATH=${process.env.PATH} exec cp "$@"\n`;
+  await writeFile(path.join(bin, 'cp'), script, { mode: 0o755 });
+  const disturbed = { ...context, toolEnvironment: { PATH: `${bin}:${process.env.PATH}` } };
+  const take = () => takeImage(store, { key: 'k', type: 'raw', to }, disturbed);
+  assert.equal(await take(), true);
+  assert.equal(await readFile(to, 'utf8'), 'image\n');
+  assert.equal(await take(), false);
 });
