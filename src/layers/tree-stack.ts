@@ -157,7 +157,7 @@ export class TreeStack {
       each.startsWith(`${build}/`) ? path.relative(base, each) : each;
     const plain = inMemory && trees.length === 0;
     const tree: Mount = plain
-      ? { source: upper, target: targetRoot, options: 'bind' }
+      ? this.#plainMount(upper)
       : overlayMount({
           base,
           lower,
@@ -172,6 +172,10 @@ export class TreeStack {
       cwd: base,
       env: OVERLAY_ENVIRONMENT,
       hint: `The tree has ${trees.length} layers. To build without layers: --no-cache`,
+    }).catch(async (error: unknown) => {
+      // The tree may be mounted, and a hook's mount in it has failed.
+      await this.#unmountAll(context).catch(() => {});
+      throw error;
     });
     this.#mounted = { directory, inMemory, plain };
   }
@@ -194,14 +198,17 @@ export class TreeStack {
     if (other !== undefined) {
       return { kind: 'kept', why: `a hook has mounted ${other}`, lasting: true };
     }
-    if (mounted.plain && (await hasWhiteout(path.join(mounted.directory, 'tree'), context))) {
-      const why = 'a device 0:0 is in it, which in a layer stands for a file that was removed';
-      return { kind: 'kept', why, lasting: true };
-    }
     this.#binds = binds;
     if (!(await this.#leave(context))) {
       await this.#restoreBinds(context);
       return { kind: 'kept', why: 'a process that a hook left runs in it', lasting: false };
+    }
+    // Only now that nobody makes and removes files in it.
+    const upper = path.join(mounted.directory, 'tree');
+    if (mounted.plain && (await hasWhiteout(upper, context))) {
+      await mountAll([this.#plainMount(upper), ...this.#bindMounts()], context);
+      const why = 'a device 0:0 is in it, which in a layer stands for a file that was removed';
+      return { kind: 'kept', why, lasting: true };
     }
     this.#mounted = undefined;
     await rm(`${mounted.directory}.work`, { recursive: true, force: true });
@@ -225,18 +232,8 @@ export class TreeStack {
     context.signal.throwIfAborted();
     await unmountBelow(targetRoot, context);
     await rmdir(view).catch(() => {});
-    return this.#unmount(context);
-  }
-
-  async #unmount(context: Context): Promise<boolean> {
     for (let tries = 0; tries < BUSY_TRIES; tries += 1) {
-      const done = await runTool(['umount', this.#place.targetRoot], context, {
-        announce: false,
-      }).then(
-        () => true,
-        () => false,
-      );
-      if (done) {
+      if (await this.#unmount(context)) {
         return true;
       }
       await sleep(BUSY_PAUSE_MS, undefined, { signal: context.signal });
@@ -244,11 +241,28 @@ export class TreeStack {
     return false;
   }
 
+  async #unmount(context: Context): Promise<boolean> {
+    const argv = ['umount', this.#place.targetRoot] as const;
+    return runTool(argv, context, { announce: false }).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #unmountAll(context: Context): Promise<void> {
+    await unmountBelow(this.#place.targetRoot, context);
+    await this.#unmount(context);
+  }
+
   async #restoreBinds(context: Context): Promise<void> {
     const { targetRoot } = this.#place;
     const mounted = mountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), targetRoot);
     const missing = this.#bindMounts().filter(({ target }) => !mounted.includes(target));
     await mountAll(missing, context);
+  }
+
+  #plainMount(upper: string): Mount {
+    return { source: upper, target: this.#place.targetRoot, options: 'bind' };
   }
 
   #bindMounts(): readonly Mount[] {

@@ -166,6 +166,17 @@ test('a device that would stand for a removed file in a layer is in the image, a
   assert.ok(image.equals(await readFile(path.join(rig.out, 'it.tar'))), 'as without layers');
 });
 
+test('a hook that leaves a process that makes and removes directories costs the layers, not the build', async () => {
+  await using rig = await openLayered();
+  await rig.element('leaving', {
+    'root.d/50-leave': hook(
+      `( cd "$TARGET_ROOT"; while :; do mkdir -p x/{1..3000}; rm -r x; done ) >/dev/null 2>&1 &`,
+    ),
+  });
+  const left = await built(rig, 'leaving');
+  assert.match(left.stdout, /Phase root and those after it .*: a process that a hook left runs/);
+});
+
 test('a long hook is not repeated because a later one has changed, and hooks do not notice the cut', async () => {
   await using rig = await openLayered();
   const later = (word: string): Record<string, ElementFile> => ({
