@@ -16,7 +16,7 @@ interface MountLine {
 
 export interface HookMounts {
   readonly binds: readonly BindRecord[];
-  /** Mount points that we could not make again, with their file system's type. */
+  /** What we could not make again: mount points with their file system's type, parts of the tree elsewhere. */
   readonly others: readonly string[];
 }
 
@@ -33,7 +33,7 @@ export interface TargetPaths {
   readonly passing?: readonly string[];
 }
 
-/** The mounts below `targetRoot` that are not ours. */
+/** The mounts below `targetRoot` that are not ours, and those of the tree itself outside. */
 export function hookMounts(mountinfo: string, paths: TargetPaths): HookMounts {
   const { targetRoot, runPaths, passing = [] } = paths;
   const lines = mountinfo.split('\n').filter(Boolean).map(parseLine);
@@ -55,11 +55,24 @@ export function hookMounts(mountinfo: string, paths: TargetPaths): HookMounts {
       });
     }
   }
+  others.push(...seenElsewhere(lines, targetRoot).map((point) => `a part of the tree on ${point}`));
   return { binds, others };
 }
 
 function isAtOrBelow(file: string, directory: string): boolean {
-  return file === directory || file.startsWith(`${directory}/`);
+  return file === directory || directory === '/' || file.startsWith(`${directory}/`);
+}
+
+/** Where else the tree, or a part of it, is mounted: there it can be changed when it is a layer. */
+function seenElsewhere(lines: readonly MountLine[], targetRoot: string): readonly string[] {
+  const tree = lines.findLast(({ point }) => point === targetRoot);
+  if (tree === undefined) {
+    return [];
+  }
+  return lines
+    .filter(({ device, root }) => device === tree.device && isAtOrBelow(root, tree.root))
+    .map(({ point }) => point)
+    .filter((point) => !isAtOrBelow(point, targetRoot));
 }
 
 function isOurs(target: string): boolean {

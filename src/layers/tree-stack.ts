@@ -26,6 +26,7 @@ import {
 } from '../sandbox/mounts.ts';
 import { OVERLAY_ENVIRONMENT, overlayMount, overlayOptions } from '../sandbox/overlay.ts';
 import { runTool } from '../sandbox/process.ts';
+import { withOtherMounts } from '../sandbox/stragglers.ts';
 import { inUserNamespace } from '../sandbox/user-namespace.ts';
 import { HOOKS_VIEW, type HookMounts, hookMounts } from './binds.ts';
 import { nameLower } from './lower-names.ts';
@@ -199,7 +200,7 @@ export class TreeStack {
       return { kind: 'kept', why: `a hook has mounted ${other}`, lasting: true };
     }
     this.#binds = binds;
-    if (!(await this.#leave(context))) {
+    if (!(await this.#isAlone(context)) || !(await this.#leave(context))) {
       await this.#restoreBinds(context);
       return { kind: 'kept', why: 'a process that a hook left runs in it', lasting: false };
     }
@@ -232,13 +233,12 @@ export class TreeStack {
     context.signal.throwIfAborted();
     await unmountBelow(targetRoot, context);
     await rmdir(view).catch(() => {});
-    for (let tries = 0; tries < BUSY_TRIES; tries += 1) {
-      if (await this.#unmount(context)) {
-        return true;
-      }
-      await sleep(BUSY_PAUSE_MS, undefined, { signal: context.signal });
-    }
-    return false;
+    return soon(() => this.#unmount(context), context);
+  }
+
+  /** Whether no process has mounts of its own: the tree among them would stay when ours has gone. */
+  #isAlone(context: Context): Promise<boolean> {
+    return soon(async () => withOtherMounts().length === 0, context);
   }
 
   async #unmount(context: Context): Promise<boolean> {
@@ -291,6 +291,17 @@ export async function missingBinds(
   const sources = binds.map(({ source }) => hereAgain(source, runPaths));
   const found = await Promise.all(sources.map(exists));
   return sources.filter((_, index) => found[index] !== true);
+}
+
+/** Whether something is so, now or when what a hook left running has ended by itself. */
+async function soon(isSo: () => Promise<boolean>, context: Context): Promise<boolean> {
+  for (let tries = 0; tries < BUSY_TRIES; tries += 1) {
+    if (await isSo()) {
+      return true;
+    }
+    await sleep(BUSY_PAUSE_MS, undefined, { signal: context.signal });
+  }
+  return false;
 }
 
 /** Whether there is what an overlay would hide; an overlay lets nobody make it. */

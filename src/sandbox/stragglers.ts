@@ -1,4 +1,4 @@
-/** Ends what hooks left running, before the tree that they ran in is read or removed. */
+/** Finds and ends what hooks left running, before the tree that they ran in is read or removed. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** The PID namespace that this process is in, as the kernel names it. */
@@ -44,6 +44,29 @@ export function killStragglers(outerNamespace: string): void {
     }
   }
   throw new Error('Processes that hooks have left cannot be ended');
+}
+
+/**
+ * The processes of our PID namespace that have a mount namespace of their own, with all that was mounted in ours
+ * when they made it. Empty where the PID namespace is not ours alone.
+ */
+export function withOtherMounts(): readonly number[] {
+  if (process.ppid !== 1) {
+    return [];
+  }
+  const ours = mountNamespace('self');
+  return runningProcesses()
+    .map(({ pid }) => pid)
+    .filter((pid) => ![ours, undefined].includes(mountNamespace(pid)));
+}
+
+/** Undefined for one that has ended meanwhile. */
+function mountNamespace(pid: number | 'self'): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
 }
 
 /** All that are neither PID 1 nor `own` nor descend from `own`. Pure. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -73,9 +74,9 @@ test('as many layers as the kernel takes can be mounted, by names of a few lette
   try {
     const trees = Array.from({ length: 500 }, (_, index) => path.join(dir, 'store', `${index}`));
     for (const [index, tree] of trees.entries()) {
-      await mkdir(tree, { recursive: true });
-      await writeFile(path.join(tree, `file-${index}`), '');
-      await writeFile(path.join(tree, 'all'), String(index));
+      mkdirSync(tree, { recursive: true });
+      writeFileSync(path.join(tree, `file-${index}`), '');
+      writeFileSync(path.join(tree, 'all'), String(index));
     }
     const base = path.join(dir, 'names');
     assert.deepEqual(nameLower(base, ['/elsewhere', '/other']), ['0', '1']);
@@ -91,3 +92,32 @@ test('as many layers as the kernel takes can be mounted, by names of a few lette
     await rm(dir, { recursive: true, force: true });
   }
 });
+
+/** What makes the tree outlive its mount; and what the build says of it. */
+const HOLDS = [
+  {
+    what: 'a part of the tree that a hook has mounted outside of it',
+    hook: 'mkdir "$DIB_IMAGE_CACHE/out"; mount --bind "$TMP_MOUNT_PATH/etc" "$DIB_IMAGE_CACHE/out"',
+    says: /are not kept for the next build: a hook has mounted a part of the tree on .*\/out/,
+  },
+  {
+    what: 'a process that a hook left, with mounts of its own',
+    hook: "read -r < <(unshare --mount sh -c 'echo ready; exec sleep 1000 <&- >&- 2>&-')",
+    says: /are not kept for the next build: a process that a hook left runs in it/,
+  },
+];
+
+for (const { what, hook: body, says } of HOLDS) {
+  test(`nothing is kept of what can still be changed: ${what}`, async () => {
+    await using rig = await openRig();
+    await rig.element('holding', {
+      'extra-data.d/10-hold': hook(body),
+      'cleanup.d/20-more': hook('echo more >>"$TARGET_ROOT/etc/os-release"'),
+    });
+    const result = await rig.run('disk-image-create', ['-n', '-t', 'tar', 'tiny', 'holding']);
+    assert.equal(result.status, 0, result.stdout + result.stderr);
+    assert.match(result.stdout, says);
+    const verified = await rig.run('dibkit', ['cache', 'verify']);
+    assert.match(verified.stdout, /^1 layers, 0 faults$/m);
+  });
+}

@@ -73,3 +73,22 @@ test('hookMounts() knows parts of the tree and of the hooks, where both are dire
     others: ['/copy (tmpfs)', '/static (tmpfs)', '/hooks (tmpfs)'],
   });
 });
+
+test('hookMounts() finds parts of the tree outside of it, an overlay or a directory in memory', () => {
+  const overlay = table(
+    '91 21 0:50 /etc /mnt/outside rw - overlay overlay rw',
+    '92 21 0:51 / /mnt/other rw - overlay overlay rw',
+  );
+  const memory = [
+    '30 21 0:50 / /tmp/b rw - tmpfs tmpfs rw',
+    `90 30 0:50 /layers/1/tree ${MINE} rw - tmpfs tmpfs rw`,
+    '91 21 0:50 /layers/1/tree/etc /mnt/outside rw - tmpfs tmpfs rw',
+    '92 21 0:50 /layers/1/tree.work /mnt/other rw - tmpfs tmpfs rw',
+  ].join('\n');
+  for (const lines of [overlay, memory]) {
+    assert.deepEqual(hookMounts(lines, { targetRoot: MINE, runPaths: PATHS }), {
+      binds: [],
+      others: ['a part of the tree on /mnt/outside'],
+    });
+  }
+});
