@@ -15,7 +15,7 @@ export function describeChange({ kind, what, how }: Change): string {
   switch (kind) {
     case 'variable':
       return how === 'changed'
-        ? `the variable ${what}, or the file that it names, changed`
+        ? `the variable ${what}, or what it names, changed`
         : `the variable ${what} ${is(how)}`;
     case 'hook':
       return `the hook ${what} ${is(how)}`;

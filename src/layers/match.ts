@@ -5,8 +5,9 @@
  * does not name, may change.
  */
 import { digestOf, sha256 } from './digest.ts';
+import { countedElementFiles } from './element-files.ts';
 import type { LayerInputs, LayerRecord } from './record.ts';
-import { countedVariables, readsElements } from './variables.ts';
+import { countedVariables } from './variables.ts';
 
 /** One input that is not what it was. */
 export interface Change {
@@ -27,7 +28,10 @@ export interface Change {
 
 /** All that a phase could depend on, as it is now. */
 export interface PhaseInputs {
+  /** On the host with the digests of the files that a variable names behind its value. */
   readonly environment: Readonly<Record<string, string>>;
+  /** By variable, the digest of the directories that it names: they count where a text that was read names it. */
+  readonly directories: Readonly<Record<string, string>>;
   /** Paths that vary by run, and what stands for them. */
   readonly runPaths: ReadonlyMap<string, string>;
   /** The hooks that are to run, in order. */
@@ -71,12 +75,12 @@ export function usedInputs(
 ): LayerInputs {
   const isNamed = namedIn(used.read, now.textOf);
   return {
-    environment: digests(countedVariables(now.environment, now.runPaths, isNamed)),
+    environment: variablesOf(now, isNamed),
     hooks: used.hooks,
     names: now.names,
     files: pick(now.files, used.own),
     listed: pick(now.folders, used.listed),
-    elementFiles: readsElements(isNamed) ? now.elementFiles : {},
+    elementFiles: countedElementFiles(now.elementFiles, textsOf(used.read, now)),
     external: now.external,
     engine: now.engine,
   };
@@ -90,8 +94,8 @@ export function changesSince(
 ): readonly Change[] {
   const { inputs } = record;
   const isNamed = namedIn(record.read, now.textOf);
-  const variables = digests(countedVariables(now.environment, now.runPaths, isNamed));
-  const elementFiles = readsElements(isNamed) ? now.elementFiles : {};
+  const variables = variablesOf(now, isNamed);
+  const elementFiles = countedElementFiles(now.elementFiles, textsOf(record.read, now));
   return [
     ...hookChanges(inputs.hooks, now.hooks),
     ...setChanges('name', inputs.names, now.names),
@@ -126,6 +130,23 @@ function namedIn(
     answers.set(word, answer);
     return answer;
   };
+}
+
+function textsOf(paths: readonly string[], { textOf }: PhaseInputs): readonly string[] {
+  return paths.flatMap((path) => textOf(path) ?? []);
+}
+
+/** Digests of the variables that count, with what they name. */
+function variablesOf(
+  { environment, directories, runPaths }: PhaseInputs,
+  isNamed: (word: string) => boolean,
+): Readonly<Record<string, string>> {
+  const counted = countedVariables(environment, runPaths, isNamed);
+  const named = Object.entries(directories).filter(([name]) => name in counted && isNamed(name));
+  return digests({
+    ...counted,
+    ...Object.fromEntries(named.map(([name, state]) => [name, `${counted[name]} ${state}`])),
+  });
 }
 
 function digests(values: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

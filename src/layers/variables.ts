@@ -6,6 +6,7 @@
  * command line: those count only where a file that the phase has read names them. So another image
  * name, or another package for a later phase, does not cost the earlier ones.
  */
+import { readsElements } from './element-files.ts';
 
 /** `always`: in the key. `named`: in the key where a file that was read names it. */
 export type VariableClass = 'always' | 'named' | 'never';
@@ -257,14 +258,6 @@ export function classOf(name: string): VariableClass {
   return isNamed ? 'named' : 'always';
 }
 
-/** Names that a text has to mention for the engine to look into the elements' own folders. */
-const ELEMENT_WORDS = ['IMAGE_ELEMENT', 'get_image_element_array', 'ELEMENTS_PATH'] as const;
-
-/** Whether hooks that say this may go through the elements' folders. */
-export function readsElements(isNamed: (word: string) => boolean): boolean {
-  return ELEMENT_WORDS.some(isNamed);
-}
-
 /** A value without what varies by run: each path becomes its placeholder. */
 export function withoutRunPaths(value: string, paths: ReadonlyMap<string, string>): string {
   return [...paths]
@@ -292,7 +285,12 @@ export function countedVariables(
     Object.entries(environment)
       .filter(([name]) => {
         const kind = classOf(name);
-        return kind === 'always' || (kind === 'named' && isNamed(name));
+        return (
+          kind === 'always' ||
+          (kind === 'named' && isNamed(name)) ||
+          // Whoever goes through the elements sees which there are, and in what order.
+          (name === 'IMAGE_ELEMENT' && readsElements(isNamed))
+        );
       })
       .map(([name, value]) => [name, withoutRunPaths(withoutNpm(name, value), paths)] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1)),

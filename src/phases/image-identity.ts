@@ -1,6 +1,6 @@
 /** What tells one image from another: its date, and the seed of its identifiers. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync, type Stats, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { HookTree } from '../elements/hook-tree.ts';
 import { sha256 } from '../layers/digest.ts';
@@ -14,6 +14,8 @@ import {
 import { ENGINE_DATE, parseSourceDate } from '../plan/source-date.ts';
 import { textOrEmpty } from '../sandbox/small-files.ts';
 import type { BuildPaths } from './environment.ts';
+import { statsOf } from './input-digests.ts';
+import { namedPaths } from './named-inputs.ts';
 import type { PreparedBuild } from './prepare.ts';
 
 export interface ImageIdentity {
@@ -50,7 +52,7 @@ export async function identityOf(
     elements: build.elements.map(({ name }) => name),
     packages: plan.packages,
     disk: { request: plan.disk, config: build.diskConfig.text },
-    variables: withFiles(variablesThatCount(plan.environment)),
+    variables: withFiles(variablesThatCount(plan.environment), plan.image.cwd),
     hooks: tree.files.map((file) => file.path),
     sourceDate,
     seed: plan.identity.seed,
@@ -65,30 +67,28 @@ function readSourceDate(hooksDir: string): number {
 /** Above this a file counts by its size alone: it is an image or an archive, and dated itself. */
 const LARGEST_READ_BYTES = 1 << 20;
 
-/** A path says where something is on this machine; what counts is what it holds. */
-function withFiles(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+/**
+ * A path says where something is on this machine; what counts is what it holds. Not what directories hold:
+ * whoever works on that builds the same image again and again, as with hooks.
+ */
+function withFiles(
+  variables: Readonly<Record<string, string>>,
+  cwd: string,
+): Readonly<Record<string, string>> {
+  const named = namedPaths(variables, cwd);
   return Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [
-      name,
-      value.startsWith('/') ? contentOf(value) : value,
-    ]),
+    Object.entries(variables).map(([name, value]) => {
+      const files = (named.get(name) ?? []).filter(({ kind }) => kind === 'file');
+      const text = files.reduce(
+        (rest, file) => rest.replaceAll(file.path, contentOf(path.resolve(cwd, file.path))),
+        value,
+      );
+      return [name, text.startsWith('/') ? 'a path' : text];
+    }),
   );
 }
 
 function contentOf(file: string): string {
-  const found = statsOf(file);
-  if (found === undefined) {
-    return 'a path';
-  }
-  return found.size > LARGEST_READ_BYTES ? String(found.size) : sha256(readFileSync(file));
-}
-
-/** Of a file that is one, links followed. */
-function statsOf(file: string): Stats | undefined {
-  try {
-    const found = statSync(file, { throwIfNoEntry: false });
-    return found?.isFile() === true ? found : undefined;
-  } catch {
-    return undefined;
-  }
+  const size = statsOf(file)?.size ?? 0;
+  return size > LARGEST_READ_BYTES ? String(size) : sha256(readFileSync(file));
 }

@@ -1,11 +1,13 @@
 /** All that a phase could depend on, gathered from the elements, the environment and `fingerprint.d`. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
 import type { ResolvedElement } from '../elements/resolve.ts';
-import { digestOf, sha256 } from '../layers/digest.ts';
+import { digestOf } from '../layers/digest.ts';
+import { goesInto, readsElements } from '../layers/element-files.ts';
 import { fileDigest, type PhaseInputs } from '../layers/match.ts';
 import { FINGERPRINT_FOLDER } from './fingerprints.ts';
+import { fileState, statsOf } from './input-digests.ts';
 import { PHASES } from './table.ts';
 
 /** What is the same for every phase of a build. */
@@ -16,7 +18,12 @@ export interface BuildInputs {
   /** Paths in the hook tree, directories included. */
   readonly names: readonly string[];
   readonly sourceOf: (path: string) => string | undefined;
+  /** Whether a text of the hook tree that hooks of this phase may read has this word. */
+  readonly mentions: (word: string, phase: string) => boolean;
 }
+
+/** What is longer is no hook. */
+const LONGEST_TEXT_BYTES = 1 << 18;
 
 /**
  * Reads every file of the elements once. `root` is where the hook tree has been assembled, if it has
@@ -33,61 +40,31 @@ export function readBuildInputs(
       root === undefined ? file.source : path.join(root, file.path),
     ]),
   );
+  const texts: { readonly folder: string; readonly content: Buffer }[] = [];
   const files = new Map(
-    tree.files.map((file) => [file.path, digestFile(sources.get(file.path) ?? '', file)]),
+    tree.files.map((file) => {
+      const { digest, content } = digestFile(sources.get(file.path) ?? '', file);
+      if (content.length <= LONGEST_TEXT_BYTES) {
+        texts.push({ folder: firstFolder(file.path), content });
+      }
+      return [file.path, digest];
+    }),
   );
+  const going = texts
+    .filter(({ content }) => readsElements((word) => content.includes(word)))
+    .map(({ content }) => content.toString());
   const names = [...tree.directories, ...tree.files].map((each) => each.path).sort();
   return {
     files,
     folders: foldersOf(names),
-    elementFiles: readElementFiles(elements),
+    elementFiles: readElementFiles(elements, going),
     names,
     sourceOf: (name) => sources.get(name),
+    mentions: (word, phase) => {
+      const hidden = foldersOfOthers(phase);
+      return texts.some(({ folder, content }) => !hidden.has(folder) && content.includes(word));
+    },
   };
-}
-
-/** Variables that name programs: those are tools of this host, and no input. */
-const PROGRAMS: ReadonlySet<string> = new Set(['BROWSER', 'EDITOR', 'PAGER', 'SHELL', 'VISUAL']);
-
-/** Above this a file counts by its size and time: reading it would take longer than it is worth. */
-const MOST_READ_BYTES = 16 << 20;
-
-/**
- * The environment of a phase on the host, in which a variable that names a file has what the file holds
- * behind its value: hooks take such files along, and whoever edits one expects the new one in the image.
- */
-export function withFileContents(
-  environment: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [
-      name,
-      path.isAbsolute(value) && !PROGRAMS.has(name) ? `${value}${contentOf(value)}` : value,
-    ]),
-  );
-}
-
-/** Digests of files, by what tells one state of a file from another: every phase asks for the same ones. */
-const digests = new Map<string, string>();
-
-function contentOf(file: string): string {
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (found?.isFile() !== true) {
-    return '';
-  }
-  const { dev, ino, size, mtimeMs, ctimeMs } = found;
-  if (size > MOST_READ_BYTES) {
-    return ` ${size} ${mtimeMs}`;
-  }
-  const state = [dev, ino, size, mtimeMs, ctimeMs].join(' ');
-  try {
-    const digest = digests.get(state) ?? sha256(readFileSync(file));
-    digests.set(state, digest);
-    return ` ${digest}`;
-  } catch {
-    // Whoever may not read it cannot depend on it either.
-    return '';
-  }
 }
 
 /** Names that hooks of a phase can see: what is not in another phase's folder, without its own hooks. */
@@ -96,19 +73,33 @@ export function visibleNames(
   phase: string,
   hooks: readonly string[],
 ): readonly string[] {
-  const hidden = new Set([
+  const hidden = foldersOfOthers(phase);
+  const own = new Set(hooks.map((hook) => `${phase}.d/${hook}`));
+  return names.filter((name) => !hidden.has(firstFolder(name)) && !own.has(name));
+}
+
+/** Folders whose hooks a phase does not run. */
+function foldersOfOthers(phase: string): ReadonlySet<string> {
+  return new Set([
     FINGERPRINT_FOLDER,
     ...PHASES.filter(({ name }) => name !== phase).map(({ name }) => `${name}.d`),
   ]);
-  const own = new Set(hooks.map((hook) => `${phase}.d/${hook}`));
-  return names.filter((name) => !hidden.has(name.split('/', 1)[0] ?? '') && !own.has(name));
+}
+
+function firstFolder(name: string): string {
+  return name.split('/', 1)[0] ?? '';
 }
 
 /** A link counts with where it leads, and with what is there. */
-function digestFile(source: string, file: TreeFile): string {
+function digestFile(
+  source: string,
+  file: TreeFile,
+): { readonly digest: string; readonly content: Buffer } {
   const found = statSync(source, { throwIfNoEntry: false });
-  const content = found?.isFile() === true ? fileDigest(readFileSync(source), found.mode) : 'none';
-  return file.isLink ? `link:${readlinkSync(source)}:${content}` : content;
+  const isFile = found?.isFile() === true;
+  const content = isFile ? readFileSync(source) : Buffer.alloc(0);
+  const digest = isFile ? fileDigest(content, found.mode) : 'none';
+  return { digest: file.isLink ? `link:${readlinkSync(source)}:${digest}` : digest, content };
 }
 
 function foldersOf(names: readonly string[]): ReadonlyMap<string, string> {
@@ -123,20 +114,49 @@ function foldersOf(names: readonly string[]): ReadonlyMap<string, string> {
 /** Files that say how an element is put together, not what it puts into the image. */
 const ABOUT_THE_ELEMENT = /^(?:README|element-deps$|element-provides$|host-tools\.yaml$|\.)/;
 
-/** Files directly in elements' folders, where hooks of other elements look for them. */
-function readElementFiles(elements: readonly ResolvedElement[]): Readonly<Record<string, string>> {
+/** Hooks of phases and the like: what is read of those is read in the hook tree. */
+const HOOK_FOLDERS: ReadonlySet<string> = new Set([
+  FINGERPRINT_FOLDER,
+  'environment.d',
+  ...PHASES.map(({ name }) => `${name}.d`),
+]);
+
+/**
+ * Files directly in elements' folders, where hooks of other elements look for them, and those in folders
+ * that one of these texts goes into.
+ */
+function readElementFiles(
+  elements: readonly ResolvedElement[],
+  texts: readonly string[],
+): Readonly<Record<string, string>> {
+  const isEntered = (folder: string): boolean =>
+    !HOOK_FOLDERS.has(folder) && texts.some((text) => goesInto(text, folder));
   return Object.fromEntries(
     elements.flatMap((element) =>
       readdirSync(element.path)
         .sort()
         .filter((name) => !ABOUT_THE_ELEMENT.test(name))
-        .flatMap((name) => {
-          const file = path.join(element.path, name);
-          const found = statSync(file, { throwIfNoEntry: false });
-          return found?.isFile() === true
-            ? [[`${element.name}/${name}`, fileDigest(readFileSync(file), found.mode)]]
-            : [];
-        }),
+        .flatMap((name) => filesOf(element.path, name, isEntered))
+        .map(([name, state]) => [`${element.name}/${name}`, state]),
     ),
   );
+}
+
+/** `name` where it is a file, else the files below it, with their states. */
+function filesOf(
+  directory: string,
+  name: string,
+  isEntered: (folder: string) => boolean,
+): readonly (readonly [string, string])[] {
+  const file = path.join(directory, name);
+  const found = statsOf(file);
+  if (found?.isFile() === true) {
+    return [[name, fileState(file, found)]];
+  }
+  // A link may lead back to where it is.
+  return found?.isDirectory() === true && isEntered(name) && !lstatSync(file).isSymbolicLink()
+    ? readdirSync(file)
+        .sort()
+        .flatMap((each) => filesOf(directory, `${name}/${each}`, () => true))
+    : [];
 }

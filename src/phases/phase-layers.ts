@@ -19,7 +19,8 @@ import { listEntries } from '../run-parts/list.ts';
 import { selectHooks } from '../run-parts/select.ts';
 import { type EnvironmentRequest, phaseEnvironment } from './environment.ts';
 import { type Fingerprint, readFingerprint } from './fingerprints.ts';
-import { type BuildInputs, visibleNames, withFileContents } from './phase-inputs.ts';
+import { readNamedInputs } from './named-inputs.ts';
+import { type BuildInputs, visibleNames } from './phase-inputs.ts';
 import { PhaseTrace } from './phase-trace.ts';
 import { PHASES, type Phase, type PhaseName } from './table.ts';
 import { HooksCopy } from './target-hooks.ts';
@@ -233,7 +234,9 @@ export class PhaseLayers {
     }
     const variables = phaseEnvironment(environment, phase);
     return {
-      environment: phase.where === 'host' ? withFileContents(variables) : variables,
+      ...(phase.where === 'host'
+        ? readNamedInputs(variables, environment.plan, (word) => build.mentions(word, phase.name))
+        : { environment: variables, directories: {} }),
       runPaths,
       hooks: hooks.slice(done),
       names: visibleNames(build.names, phase.name, hooks),

@@ -17,6 +17,7 @@ const TEXTS: Readonly<Record<string, string>> = {
 function inputs(change: Partial<PhaseInputs> = {}): PhaseInputs {
   return {
     environment: { LANG: 'C', DIBKIT_PACKAGES: 'curl', DIB_ARGS: 'vm', TMP_BUILD_DIR: '/tmp/a' },
+    directories: {},
     runPaths: new Map([['/tmp/a', '{build}']]),
     hooks: ['10-a', '20-b'],
     names: ['static', 'static/file'],
@@ -75,12 +76,12 @@ test('changesSince() passes over what the phase has not used', () => {
 
 const MISSES: readonly (readonly [string, Partial<PhaseInputs>])[] = [
   [
-    'the variable LANG, or the file that it names, changed',
+    'the variable LANG, or what it names, changed',
     { environment: { ...inputs().environment, LANG: 'de' } },
   ],
   ['the variable FOO is new', { environment: { ...inputs().environment, FOO: '1' } }],
   [
-    'the variable DIBKIT_PACKAGES, or the file that it names, changed',
+    'the variable DIBKIT_PACKAGES, or what it names, changed',
     { environment: { ...inputs().environment, DIBKIT_PACKAGES: 'vim' } },
   ],
   ['the hook 05-early is new', { hooks: ['05-early', '10-a', '20-b'] }],

@@ -95,3 +95,10 @@ test('withoutRunPaths() replaces the longest path first', () => {
   ]);
   assert.equal(withoutRunPaths('/c/build/hooks:/c/apt', paths), '{build}/hooks:{cache}/apt');
 });
+
+test('countedVariables() has the elements where hooks go through them', () => {
+  const counted = (word: string): readonly string[] =>
+    Object.keys(countedVariables({ IMAGE_ELEMENT: 'a b' }, new Map(), (name) => name === word));
+  assert.deepEqual(counted('get_image_element_array'), ['IMAGE_ELEMENT']);
+  assert.deepEqual(counted('static'), []);
+});
