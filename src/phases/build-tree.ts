@@ -195,6 +195,8 @@ export function layerSetup(
 ): Omit<LayerSetup, 'chain'> {
   return {
     build: readBuildInputs(tree, elements, paths.hooksDir),
+    tree,
+    elements,
     runPaths: pathsOfRun(plan, paths),
     hooksCopy: path.join(paths.buildDir, HOOKS_COPY),
     beside: { directory: outputDirectory(plan), image: path.basename(plan.image.name) },

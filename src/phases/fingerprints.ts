@@ -18,6 +18,8 @@ export const FINGERPRINT_FOLDER = 'fingerprint.d';
 
 export interface Fingerprint {
   readonly external: Readonly<Record<string, string>>;
+  /** The hooks, by name, that said something of what is beyond this host. */
+  readonly remote: readonly string[];
   /** Why the phase cannot be reused. */
   readonly uncacheable?: string;
 }
@@ -29,7 +31,7 @@ export interface FingerprintRequest {
   readonly cwd: string;
 }
 
-/** Sources what is before `--`, its output aside, and runs what is after it. Says which one failed. */
+/** Sources what is before `--`, its output aside, and runs what is after it. Says which one runs, and which failed. */
 const SCRIPT = `
 set -eu -o pipefail
 exec 3>&1 1>&2
@@ -40,6 +42,7 @@ done
 shift
 for _dib_hook in "$@"; do
     _dib_status=0
+    printf '\\ndibkit-hook %s\\n' "$_dib_hook" >&3
     "$_dib_hook" 1>&3 3>&- || _dib_status=$?
     if [ "$_dib_status" -ne 0 ]; then
         echo "dibkit-failed $_dib_status $_dib_hook" >&3
@@ -57,7 +60,7 @@ export async function readFingerprint(
   const folder = path.join(hooksDir, FINGERPRINT_FOLDER, phase);
   const { run } = selectHooks(listEntries(folder));
   if (run.length === 0) {
-    return { external: {} };
+    return { external: {}, remote: [] };
   }
   const environment = path.join(hooksDir, 'environment.d');
   const sourced = selectEnvironmentFiles(listEntries(environment));
@@ -98,18 +101,27 @@ export async function readFingerprint(
 /** Inputs from lines. Pure. */
 export function parseFingerprint(lines: readonly string[]): Fingerprint {
   const external = new Map<string, string>();
+  const remote = new Set<string>();
+  let hook = '';
   let uncacheable: string | undefined;
   for (const line of lines.map((each) => each.trim()).filter(Boolean)) {
     const [, name = line, state = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
-    if (name === 'uncacheable') {
+    if (name === 'dibkit-hook') {
+      hook = path.basename(state);
+    } else if (name === 'uncacheable') {
       uncacheable = state;
     } else {
+      // A file of this host says nothing of what came over the network.
+      if (!name.startsWith('file:')) {
+        remote.add(hook);
+      }
       const earlier = external.get(name);
       external.set(name, earlier === undefined ? state : `${earlier} ${state}`);
     }
   }
   return {
     external: Object.fromEntries([...external].sort(([a], [b]) => (a < b ? -1 : 1))),
+    remote: [...remote],
     ...(uncacheable === undefined ? {} : { uncacheable }),
   };
 }

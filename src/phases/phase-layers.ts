@@ -6,6 +6,8 @@
  * costs about as much as CUT_AFTER_MS / 10 (measured, see docs/architecture.md).
  */
 import path from 'node:path';
+import type { HookTree } from '../elements/hook-tree.ts';
+import type { ResolvedElement } from '../elements/resolve.ts';
 import type { Context } from '../events/event.ts';
 import { type Beside, besideNow, restoreBeside, saveBeside } from '../layers/beside.ts';
 import type { LayerChain } from '../layers/chain.ts';
@@ -17,8 +19,9 @@ import type { StoredLayer } from '../layers/store.ts';
 import { readSince } from '../layers/trace.ts';
 import { listEntries } from '../run-parts/list.ts';
 import { selectHooks } from '../run-parts/select.ts';
+import { spokenFor } from './declared-network.ts';
 import { type EnvironmentRequest, phaseEnvironment } from './environment.ts';
-import { type Fingerprint, readFingerprint } from './fingerprints.ts';
+import { FINGERPRINT_FOLDER, type Fingerprint, readFingerprint } from './fingerprints.ts';
 import { readNamedInputs } from './named-inputs.ts';
 import { type BuildInputs, visibleNames } from './phase-inputs.ts';
 import { PhaseTrace } from './phase-trace.ts';
@@ -35,6 +38,8 @@ export interface LayerSetup {
   readonly beside: Beside;
   /** Where hooks in the target have their copy of the hook tree mounted. */
   readonly hooksCopy: string;
+  readonly elements: readonly ResolvedElement[];
+  readonly tree: Pick<HookTree, 'elementOf'>;
   /** The first phase that runs anew, whatever there is. */
   readonly from?: PhaseName;
 }
@@ -60,6 +65,7 @@ export class PhaseLayers {
   readonly #changed = new Set<string>();
   #entry: PhaseEntry | undefined;
   #inputs: PhaseInputs | undefined;
+  #fingerprint: Fingerprint | undefined;
   #trace: PhaseTrace | undefined;
   #anew = false;
 
@@ -123,6 +129,15 @@ export class PhaseLayers {
     this.#trace?.note();
   }
 
+  /** Told of each hook that begins, and that it has ended. */
+  readonly onHook = (hook: string, what: 'start' | 'end'): void => {
+    if (what === 'start') {
+      this.#trace?.hookStarted();
+    } else {
+      this.#trace?.hookEnded(hook);
+    }
+  };
+
   /** Whether a phase is to be cut after such a hook. */
   wantsCut(durationMs: number): boolean {
     const { broken, keys } = this.chain;
@@ -160,10 +175,7 @@ export class PhaseLayers {
         read,
         hooksWritten: written,
         hooksRemoved: removed,
-        undeclaredNetwork:
-          trace.connected &&
-          // A file of this host says nothing of what came over the network.
-          Object.keys(inputs.external).every((name) => name.startsWith('file:')),
+        undeclaredNetwork: this.#hasUndeclared(trace.fetching()),
         durationMs: trace.durationMs,
         saveBeside: async (to) => {
           if (isHost) {
@@ -226,9 +238,10 @@ export class PhaseLayers {
     const { phase, hooks, environment } = entry;
     const { build, runPaths, chain } = this.#setup;
     const fingerprint =
-      done > 0 && this.#inputs !== undefined
-        ? { external: this.#inputs.external }
+      done > 0 && this.#fingerprint !== undefined
+        ? this.#fingerprint
         : await (entry.asked ?? askFingerprint(phase, environment, context));
+    this.#fingerprint = fingerprint;
     if ('uncacheable' in fingerprint) {
       chain.breakOff(String(fingerprint.uncacheable));
     }
@@ -276,6 +289,20 @@ export class PhaseLayers {
             : reasonsOf(second.changes),
           context,
         );
+  }
+
+  /** Whether something came over the network that no element has spoken for. */
+  #hasUndeclared(fetching: readonly (string | undefined)[]): boolean {
+    const { tree, elements } = this.#setup;
+    const phase = this.#entry?.phase.name ?? '';
+    const hooks = this.#fingerprint?.remote ?? [];
+    const declaring = hooks.map(
+      (hook) => tree.elementOf(`${FINGERPRINT_FOLDER}/${phase}`, hook) ?? '',
+    );
+    const spoken = spokenFor(elements, new Set(declaring));
+    return fetching.some(
+      (hook) => hook === undefined || !spoken.has(tree.elementOf(`${phase}.d`, hook) ?? ''),
+    );
   }
 
   #miss(reasons: readonly string[], context: Context): undefined {

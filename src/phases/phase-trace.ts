@@ -10,7 +10,8 @@ export class PhaseTrace {
   readonly #look: () => Read;
   readonly #files = new Set<string>();
   readonly #folders = new Set<string>();
-  readonly #connections = connectionsOpened();
+  readonly #fetching = new Set<string | undefined>();
+  #connections = connectionsOpened();
   readonly #startedAt = performance.now();
 
   /** Begins; `look` says what was read of the tree that hooks see, `hooksDir` or a copy of it. */
@@ -45,8 +46,27 @@ export class PhaseTrace {
     return changesIn(this.#armed);
   }
 
-  get connected(): boolean {
-    return connectionsOpened() > this.#connections;
+  /** A hook begins: connections so far are none of its own. */
+  hookStarted(): void {
+    this.#count(undefined);
+  }
+
+  hookEnded(hook: string): void {
+    this.#count(hook);
+  }
+
+  /** During which hooks connections were opened; undefined stands for what is between them. */
+  fetching(): readonly (string | undefined)[] {
+    this.#count(undefined);
+    return [...this.#fetching];
+  }
+
+  #count(hook: string | undefined): void {
+    const now = connectionsOpened();
+    if (now > this.#connections) {
+      this.#fetching.add(hook);
+    }
+    this.#connections = now;
   }
 
   get durationMs(): number {

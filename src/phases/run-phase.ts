@@ -231,6 +231,7 @@ async function runHooks(
       stops: breaks.stops,
       onShell: (pid) => void recorder.update(pid === undefined ? {} : { shell: pid }),
       skip,
+      ...(run.layers === undefined ? {} : { onHook: run.layers.onHook }),
       ...(pause === undefined ? {} : { pause }),
     },
     context,

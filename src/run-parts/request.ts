@@ -40,6 +40,8 @@ export interface PartsRequest {
   readonly stops?: Stops;
   /** Told the process of the shell that runs the hooks. */
   readonly onShell?: (pid: number | undefined) => void;
+  /** Told of each hook that begins, and that it has ended, at once. */
+  readonly onHook?: (hook: string, what: 'start' | 'end') => void;
   /** How many of the first hooks are passed over: what they do has been done. */
   readonly skip?: number;
   readonly pause?: PauseRequest;

@@ -255,9 +255,11 @@ async function runHook(run: Run, hook: string): Promise<Fault | undefined> {
   const element = request.elementOf?.(hook, directory);
   lastLines.length = 0;
   context.emit({ kind: 'hook-start', hook, path, ...(element === undefined ? {} : { element }) });
+  request.onHook?.(hook, 'start');
   const startedAt = performance.now();
   const reply = await driver.send('run', path);
   const durationMs = performance.now() - startedAt;
+  request.onHook?.(hook, 'end');
   const status = reply.kind === 'status' ? reply.status : statusOfGone(reply);
   if (status !== 0 && request.stops?.wants('error', directory, hook) !== true) {
     await driver.end();

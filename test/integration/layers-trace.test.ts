@@ -110,3 +110,39 @@ test('nothing is kept where the kernel does not note what is read', async () => 
   const result = await built(rig, '-t', 'tar', 'tiny', 'unnoted');
   assert.match(result.stdout, /Phase root .* not kept .*: the kernel does not note/);
 });
+
+/** A network of its own, in which nobody else opens connections. */
+const ALONE = [...['unshare', '--net', 'sh', '-c', 'busybox ip link set lo up && exec "$@"', 'sh']];
+
+test('a connection counts as declared for the element that has spoken, and for those that it needs', async () => {
+  await using rig = await openRig();
+  // Nobody listens: it is opened all the same.
+  const fetch = hook('! : </dev/tcp/127.0.0.1/1');
+  const says = (text: string): ReturnType<typeof hook> => hook(`printf '%s\\n' '${text}'`);
+  await rig.element('speaking', {
+    'element-deps': 'tool\n',
+    'fingerprint.d/root/50-mirror': says('mirror one'),
+    'root.d/50-own': fetch,
+    'fingerprint.d/extra-data/50-mirror': says('mirror one'),
+    'fingerprint.d/pre-install/50-file': says('file:/a/key one'),
+    'pre-install.d/50-own': fetch,
+    'install.d/50-nothing': hook('true'),
+  });
+  await rig.element('tool', { 'root.d/51-tool': fetch, 'post-install.d/50-tool': fetch });
+  await rig.element('beside', {
+    'element-deps': 'speaking\n',
+    'extra-data.d/50-beside': fetch,
+  });
+  await builtThrough(ALONE, rig, '-t', 'tar', 'tiny', 'beside');
+  const listed = await rig.run('dibkit', ['cache', 'ls', '--json']);
+  const keys = (JSON.parse(listed.stdout) as { key: string; phase?: string }[]).filter(
+    ({ phase }) => phase !== undefined,
+  );
+  const shown = await Promise.all(
+    keys.map(async ({ key }) => (await rig.run('dibkit', ['cache', 'show', key])).stdout),
+  );
+  const undeclared = shown
+    .map((each) => JSON.parse(each))
+    .flatMap(({ phase, undeclaredNetwork }) => (undeclaredNetwork === true ? phase : []));
+  assert.deepEqual(undeclared.sort(), ['extra-data', 'post-install', 'pre-install']);
+});
