@@ -1,16 +1,19 @@
 /** docker and containerfile: roots that are made of container images, by a Docker of the test's own. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFile, lstat, mkdir, readFile, symlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, copyFile, lstat, mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { openDocker } from '../rig/docker.ts';
+import { file, openServer, status, type TestServer } from '../rig/http-server.ts';
 import { ROOT, runHook, type TestDirectory, withFiles } from '../rig/run-hook.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
 const hook = (name: string): string => path.join(ROOT, 'elements', name);
 const DOCKER_HOOK = hook('docker/root.d/08-docker');
+const DOCKER_PRINT = hook('docker/fingerprint.d/root/08-docker');
 const BUILD_HOOK = hook('containerfile/root.d/08-containerfile');
 
 const docker = await openDocker();
@@ -71,11 +74,77 @@ test('docker: the root is that of the image, and its id is what the phase depend
   assert.deepEqual(await files(dir, 'build.ABCD'), ['x']);
 
   const id = docker.run(['image', 'inspect', '--format', '{{.Id}}', 'tiny:one']);
-  const print = hook('docker/fingerprint.d/root/08-docker');
-  assert.equal((await run(dir, print, env)).stdout, `docker:tiny:one ${id}`);
-  const other = { ...env, DIB_DOCKER_IMAGE: 'no/such' };
-  assert.equal((await run(dir, print, other)).stdout, 'docker:no/such none\n');
+  assert.equal((await run(dir, DOCKER_PRINT, env)).stdout, `image:tiny:one ${id}`);
 });
+
+test('docker: an image that is still to be pulled counts by what its registry has', async () => {
+  await using dir = await openBuild();
+  await using registry = await openServer();
+  const name = `${registry.url.slice('http://'.length)}/far:one`;
+  const printed = async (more: Variables = {}): Promise<string | undefined> => {
+    const env = { DISTRO_NAME: 'x', DIB_RELEASE: 'y', DIB_DOCKER_IMAGE: name, ...more };
+    const { status, stdout } = await run(dir, DOCKER_PRINT, env);
+    assert.equal(status, 0);
+    return stdout.trimEnd().split(' ')[1];
+  };
+  await serveImage(registry, 'tiny:one', `${dir.root}/one`);
+  const id = docker.run(['image', 'inspect', '--format', '{{.Id}}', 'tiny:one']).trimEnd();
+  assert.equal(await printed(), id);
+  assert.equal(await printed({ DIB_OFFLINE: '1' }), 'offline');
+  assert.equal(await printed({ DIB_DOCKER_IMAGE: name.replace(':one', ':two') }), 'unknown');
+  // Docker itself asks where there is no skopeo.
+  const bare = `${dir.root}/bare`;
+  await mkdir(bare);
+  for (const tool of [
+    '/bin/bash',
+    '/bin/env',
+    '/bin/sha256sum',
+    '/bin/timeout',
+    '/usr/bin/docker',
+  ]) {
+    await symlink(tool, `${bare}/${path.basename(tool)}`);
+  }
+  const withoutSkopeo = { PATH: `${bare}:${ROOT}/hooks/host-bin`, HOME: dir.root };
+  const listed = await printed(withoutSkopeo);
+  assert.match(listed ?? '', /^sha256:[0-9a-f]{64}$/);
+  const pinned = `sha256:${'0'.repeat(64)}`;
+  assert.equal(await printed({ DIB_DOCKER_IMAGE: `${name}@${pinned}` }), pinned);
+
+  execFileSync('tar', ['-C', dir.root, '-cf', `${dir.root}/x.tar`, 'target']);
+  docker.run(['image', 'import', `${dir.root}/x.tar`, 'tiny:moved']);
+  await serveImage(registry, 'tiny:moved', `${dir.root}/two`);
+  docker.run(['image', 'rm', 'tiny:moved']);
+  const moved = await printed();
+  assert.match(moved ?? '', /^sha256:[0-9a-f]{64}$/);
+  assert.notEqual(moved, id);
+  assert.notEqual(await printed(withoutSkopeo), listed);
+
+  // Pulled it is what it was: the next build need not be another one.
+  const pull = await runHook(['/usr/bin/docker', 'pull', name], { DOCKER_HOST: docker.host });
+  assert.equal(pull.status, 0, pull.stderr);
+  await registry[Symbol.asyncDispose]();
+  assert.equal(await printed(), moved);
+  docker.run(['image', 'rm', name]);
+});
+
+/** Puts an image of Docker into a registry, as `far:one`. */
+async function serveImage(registry: TestServer, image: string, work: string): Promise<void> {
+  const from = `docker-daemon:${image}`;
+  execFileSync('skopeo', ['copy', '--src-daemon-host', docker.host, from, `dir:${work}`]);
+  // docker manifest wants to be told.
+  registry.serve('/v2/', status(200, { 'docker-distribution-api-version': 'registry/2.0' }));
+  const manifest = await readFile(`${work}/manifest.json`, 'utf8');
+  const { mediaType } = JSON.parse(manifest) as { readonly mediaType: string };
+  const blobs = manifest.match(/sha256:[0-9a-f]{64}/g) ?? [];
+  for (const digest of blobs) {
+    const content = await readFile(`${work}/${digest.slice('sha256:'.length)}`);
+    registry.serve(`/v2/far/blobs/${digest}`, file(content));
+  }
+  const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
+  for (const reference of ['one', digest]) {
+    registry.serve(`/v2/far/manifests/${reference}`, file(manifest, mediaType));
+  }
+}
 
 test('docker: settings that an earlier hook has left count, and are gone', async () => {
   await using dir = await openBuild({ 'target/.extra_settings': 'DIB_DOCKER_IMAGE=tiny:one\n' });
@@ -171,12 +240,54 @@ test('containerfile: options and context are taken, and file, context and images
   assert.deepEqual(names, [
     `file:${dir.root}/Dockerfile`,
     `file:${dir.root}/context`,
-    'image:${FROM}',
+    'image:tiny:one',
   ]);
   assert.deepEqual(await print(), lines);
+  // What COPY sees of them.
+  const [script, link] = [`${dir.root}/context/greeting`, `${dir.root}/context/link`];
+  const EDITS: readonly (readonly [string, () => Promise<unknown>])[] = [
+    ['a mode', () => chmod(script, 0o755)],
+    ['an empty directory', () => mkdir(`${dir.root}/context/empty`)],
+    ['a link', () => symlink('greeting', link)],
+    ['where it leads', () => rm(link).then(() => symlink('empty', link))],
+  ];
+  let before = lines[1];
+  for (const [what, edit] of EDITS) {
+    await edit();
+    const [, now] = await print();
+    assert.notEqual(now, before, what);
+    before = now;
+  }
   const [, context] = await print({ DIB_CONTAINER_CONTEXT: `${dir.root}/build.ABCD` });
   assert.notEqual(context?.split(' ')[1], lines[1]?.split(' ')[1]);
 });
+
+const FILES: readonly (readonly [string, string, readonly string[], string?])[] = [
+  ['a platform', 'FROM --platform=linux/arm64 a:1 AS x', ['a:1 linux/arm64']],
+  ['stages and no image', 'FROM a AS x\nFROM x\nFROM scratch\nCOPY --from=x / /', ['a']],
+  [
+    'an image to copy from',
+    'FROM a\nCOPY --chown=1 --from=b:2 / /\nCOPY --from=0 / /',
+    ['a', 'b:2'],
+  ],
+  ['a mount', 'FROM a\nRUN --mount=type=bind,from=b,target=/x true', ['a', 'b']],
+  ['a default', 'ARG V=1\nARG B=a:${V}\nFROM $B\nFROM ${NONE:-c}', ['a:1', 'c']],
+  ['an option', 'ARG V="1"\nFROM a:${V}', ['a:2'], '--build-arg V=2'],
+  ['another spelling', 'ARG V=1\nfrom a:$V', ['a:2 p'], '--platform p --build-arg=V=2'],
+];
+for (const [what, text, expected, options = ''] of FILES) {
+  test(`containerfile: the images of a file with ${what}`, async () => {
+    await using dir = await openBuild({ Dockerfile: text });
+    const script = `. ${hook('containerfile/containerfile-functions/images.bash')}; images_of "$1"`;
+    const env = { DIB_CONTAINERFILE_BUILDOPTS: options };
+    const { stdout } = await runHook(['bash', '-c', script, '-', `${dir.root}/Dockerfile`], env);
+    const lines = stdout.trimEnd().split('\n');
+    assert.deepEqual(
+      lines.map((line) => line.replace('\t', ' ').trimEnd()),
+      expected,
+    );
+  });
+}
 
 const REFUSED: readonly (readonly [string, Variables, number, RegExp])[] = [
   ['no file', { DIB_RELEASE: 'zero' }, 1, /no element has containerfiles\/zero; set DIB_C/],
