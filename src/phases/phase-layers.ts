@@ -208,14 +208,22 @@ export class PhaseLayers {
     }
   }
 
-  /** Readies the rest of a phase that was cut. */
+  /** Readies the rest of a phase that was cut: mounts its tree while whoever makes the same is looked for. */
   async cut(done: number, context: Context): Promise<void> {
     const entry = this.#entry;
     if (entry === undefined) {
       throw new Error('There is no phase to cut');
     }
-    this.#inputs = await this.#gather(entry, done, context);
-    await this.chain.claim(entry.phase.name, this.#inputs, context);
+    const mounted = this.begin(context);
+    mounted.catch(() => {
+      // Told below.
+    });
+    try {
+      this.#inputs = await this.#gather(entry, done, context);
+      await this.chain.claim(entry.phase.name, this.#inputs, context);
+    } finally {
+      await mounted;
+    }
   }
 
   /** The phase is over, in whatever way. */

@@ -6,7 +6,7 @@ import { Failed } from '../events/failure.ts';
 import type { PauseRequest } from '../run-parts/request.ts';
 import { runParts } from '../run-parts/run.ts';
 import { exists, type Mount, mountAll, readyKernelFilesystems } from '../sandbox/mounts.ts';
-import { type Pipe, PipeAhead } from '../sandbox/pipe.ts';
+import { PipeAhead } from '../sandbox/pipe.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { type Breakers, PhaseBreaks } from './breakpoints.ts';
 import {
@@ -66,7 +66,7 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
     await layers.begin(context);
     // A layer of the first hooks has it, and what they have made of it.
     await (done === 0 ? run.prepare() : undefined);
-    return await workInTree({ ...run, pipe: () => pipes.take() }, done, context);
+    return await workInTree({ ...run, pipes }, done, context);
   } finally {
     await layers.leave(context);
   }
@@ -78,8 +78,8 @@ function isIn(point: string, { name }: Phase): boolean {
 }
 
 interface TreeRun extends PhaseRun {
-  /** What the hooks' shell prints into, where it has been opened already. */
-  readonly pipe?: () => Promise<Pipe>;
+  /** What the hooks' shells print into. */
+  readonly pipes?: PipeAhead;
 }
 
 /** `done`: how many of the first hooks a layer has. */
@@ -127,12 +127,12 @@ async function workInTree(run: TreeRun, done: number, context: Context): Promise
           during: async (sofar) => {
             view.note();
             await wasTouched();
+            run.pipes?.prepare();
             const isKept = await layers.keep(sofar.slice(kept), context);
             await view.close();
             if (isKept) {
               kept = sofar.length;
               await layers.cut(done + kept, context);
-              await layers.begin(context);
             }
             await view.open();
           },
@@ -209,7 +209,7 @@ async function runHooks(
   { breaks, recorder, skip, pause }: HookRun,
   context: Context,
 ): Promise<readonly string[]> {
-  const { phase, tree, environment } = run;
+  const { phase, tree, environment, pipes } = run;
   const { hooksDir, targetRoot } = environment.paths;
   const directory = `${phase.name}.d`;
   const inTarget = phase.where === 'target';
@@ -223,7 +223,7 @@ async function runHooks(
       env: phaseEnvironment(environment, phase),
       cwd: environment.plan.image.cwd,
       workDir: environment.paths.buildDir,
-      ...(run.pipe === undefined ? {} : { pipe: run.pipe }),
+      ...(pipes === undefined ? {} : { pipe: () => pipes.take() }),
       stdin: 'ignore',
       elementOf: (file, from) => tree.elementOf(from, file),
       sourceOf: (file, from) => tree.sourceOf(from, file),

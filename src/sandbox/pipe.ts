@@ -46,19 +46,24 @@ export async function openPipe(context: Context, workDir: string = tmpdir()): Pr
   }
 }
 
-/** A pipe that is opened before somebody wants it. Disposed, it is closed, unless somebody has taken it. */
+/** Pipes that are opened before somebody wants them. Disposed, what nobody has taken is closed. */
 export class PipeAhead implements AsyncDisposable {
   readonly #open: () => Promise<Pipe>;
   #next: Promise<Pipe> | undefined;
 
   constructor(context: Context, workDir: string) {
     this.#open = () => openPipe(context, workDir);
-    this.#next = this.#open();
+    this.prepare();
+  }
+
+  /** Opens the next one. */
+  prepare(): void {
+    this.#next ??= this.#open();
     // Whoever takes it hears of a failure.
     this.#next.catch(() => {});
   }
 
-  /** That one, the first time; then another. */
+  /** The one that is ready, else another. */
   take(): Promise<Pipe> {
     const pipe = this.#next ?? this.#open();
     this.#next = undefined;
