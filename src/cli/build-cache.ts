@@ -65,7 +65,8 @@ async function announced(
   context: Context,
 ): Promise<string> {
   await using _lock = await store.lock('shared', context);
-  const directory = await makeWorkDir({ parent: store.builds, prefix: 'build.' }, owner.reaper);
+  const place = { parent: store.builds, prefix: 'build.' };
+  const directory = await store.orRefusal(() => makeWorkDir(place, owner.reaper));
   owner.scope.use(await announceBuild(directory, context));
   return directory;
 }

@@ -92,9 +92,14 @@ function openStore(given: Given): LayerStore {
   return new LayerStore(path.resolve(cache));
 }
 
-function quietContext(): Context {
+function storeContext(): Context {
   return {
-    emit: () => {},
+    emit: (event) => {
+      // Whoever waits is told for whom.
+      if (event.kind === 'lock-wait') {
+        process.stderr.write(`Waiting for ${event.path}: ${event.holder}\n`);
+      }
+    },
     signal: new AbortController().signal,
     toolEnvironment: toolEnvironment(toolPath(ownEnvironment().PATH)),
   };
@@ -102,8 +107,8 @@ function quietContext(): Context {
 
 async function list(given: Given): Promise<number> {
   const store = openStore(given);
-  await store.make(quietContext());
-  const entries = [...(await listEntries(store, quietContext()))].sort(
+  await store.make(storeContext());
+  const entries = [...(await listEntries(store, storeContext()))].sort(
     (a, b) => a.usedMs - b.usedMs,
   );
   process.stdout.write(
@@ -181,7 +186,7 @@ const DAY_MS = 24 * 3_600_000;
 
 async function prune(given: Given): Promise<number> {
   const store = openStore(given);
-  await store.make(quietContext());
+  await store.make(storeContext());
   const budget = given.maxSize ?? (ownEnvironment().DIB_CACHE_SIZE || '20');
   const budgetBytes = given.all === true ? -1 : amount(budget, '--max-size') * GIB;
   const rule =
@@ -191,7 +196,7 @@ async function prune(given: Given): Promise<number> {
           budgetBytes,
           usedBeforeMs: Date.now() - amount(given.olderThan, '--older-than') * DAY_MS,
         };
-  const pruned = await pruneStore(store, rule, quietContext());
+  const pruned = await pruneStore(store, rule, storeContext());
   process.stdout.write(`${describePruned(pruned)}\n`);
   return 0;
 }
@@ -223,8 +228,8 @@ async function again(build: readonly string[]): Promise<number> {
 
 async function verify(given: Given): Promise<number> {
   const store = openStore(given);
-  await store.make(quietContext());
-  const { checked, faults, dead } = await checkStore(store, quietContext());
+  await store.make(storeContext());
+  const { checked, faults, dead } = await checkStore(store, storeContext());
   for (const fault of faults) {
     process.stdout.write(`${fault}\n`);
   }

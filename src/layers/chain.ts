@@ -9,19 +9,18 @@
 import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
+import { failureOf } from '../events/failure.ts';
 import { readMemory } from '../sandbox/memory.ts';
-import { digestOf } from './digest.ts';
+import { Claims, requestId } from './claim.ts';
 import type { TreeLayers } from './finished.ts';
-import { takeFlock } from './flock.ts';
 import { type Lookup, type LookupRequest, type LookupRules, lookUp } from './lookup.ts';
 import type { PhaseInputs } from './match.ts';
-import { Publisher } from './publisher.ts';
+import { noRoomIn, Publisher } from './publisher.ts';
 import { keyOf, LAYER_FORMAT, type LayerInputs, slotOf } from './record.ts';
 import type { LayerStore, StoredLayer } from './store.ts';
 import { type StackPlace, TreeStack } from './tree-stack.ts';
-import { classOf, withoutRunPaths } from './variables.ts';
 import { currentBoot, isWhole } from './whole.ts';
-import { putWritten, saveWritten } from './written-hooks.ts';
+import { putWritten, saveWritten, specialFile } from './written-hooks.ts';
 
 export interface ChainRequest {
   readonly store: LayerStore;
@@ -52,6 +51,8 @@ interface Link {
   readonly key: string;
   readonly phase: string;
   readonly created: string;
+  /** It is in the store, or on the way there. */
+  readonly isKept: boolean;
   /** In memory until its copy is needed, else in the store. */
   directory: string;
 }
@@ -71,7 +72,9 @@ export class LayerChain {
   #memory: boolean;
   #broken: string | undefined;
   #kept = 0;
-  #claim: AsyncDisposable | undefined;
+  readonly #claims: Claims;
+  /** Where it could not be written down in the store. */
+  readonly #torn = new Set<string>();
 
   private constructor(
     request: ChainRequest,
@@ -81,6 +84,7 @@ export class LayerChain {
     this.#request = request;
     this.#stack = stack;
     this.#publisher = new Publisher(request.store, request.place.build);
+    this.#claims = new Claims(request.store, this.#publisher);
     this.#dry = how.dry;
     this.#memory = how.memory;
   }
@@ -157,26 +161,32 @@ export class LayerChain {
 
   /** Looks for the next layer, and holds on to it when there is one. */
   async lookUp(request: Omit<LookupRequest, 'parent'>, context: Context): Promise<Lookup> {
-    const { store, rules } = this.#request;
-    if (this.#dry) {
-      return lookUp({ ...request, parent: this.#parent }, store, rules);
-    }
-    const first = await lookUp({ ...request, parent: this.#parent }, store, rules);
-    if (first.kind === 'miss') {
+    const { store } = this.#request;
+    const rules = { ...this.#request.rules, torn: this.#torn };
+    const here = { ...request, parent: this.#parent };
+    const first = await lookUp(here, store, rules);
+    if (this.#dry || first.kind === 'miss') {
       return first;
     }
     // It may be removed until we say that we use it.
     await using _choosing = await store.lock('shared', context);
     for (;;) {
-      const found = await lookUp({ ...request, parent: this.#parent }, store, rules);
+      const found = await lookUp(here, store, rules);
       if (found.kind === 'miss') {
         return found;
       }
-      await this.#register(found.layer.key);
+      const { key } = found.layer;
+      if (!(await hasRoom(() => this.#register(key)))) {
+        this.breakOff(noRoomIn(store));
+        const text = `Layers are not reused or kept from here on: ${noRoomIn(store)}`;
+        context.emit({ kind: 'message', level: 'warning', text });
+        return { kind: 'miss', changes: undefined };
+      }
       if (await isWhole(found.layer, context)) {
         return found;
       }
-      const text = `The layer ${found.layer.key} was torn when the machine stopped: it is not used`;
+      this.#torn.add(key);
+      const text = `The layer ${key} was torn when the machine stopped: it is not used`;
       context.emit({ kind: 'message', level: 'warning', text });
     }
   }
@@ -190,7 +200,8 @@ export class LayerChain {
     if (!this.#dry) {
       await store.touch(key);
     }
-    this.#layers.push({ key, directory, phase: record.phase, created: record.created });
+    const { phase, created } = record;
+    this.#layers.push({ key, directory, phase, created, isKept: true });
     this.#stack.expectBinds(record.binds);
   }
 
@@ -202,35 +213,12 @@ export class LayerChain {
     if (this.#dry) {
       return;
     }
-    const before = this.#claim;
-    const file = this.#request.store.requestLock(this.#requestId(phase, inputs));
-    const exclusive = { mode: 'exclusive' as const };
-    let claim = await takeFlock(file, { ...exclusive, wait: false }, context);
-    if (claim === undefined) {
-      context.emit({ kind: 'lock-wait', path: file, holder: `another build makes ${phase}` });
-      claim = await takeFlock(file, { ...exclusive, wait: true }, context);
-    }
-    // Only now: nobody may come between two parts of one phase.
-    this.#giveBack(before);
-    this.#claim = {
-      [Symbol.asyncDispose]: async () => {
-        // Who waits for it holds it open; who comes later finds the layer.
-        await rm(file, { force: true });
-        await claim?.[Symbol.asyncDispose]();
-      },
-    };
+    const id = requestId(this.#slot(phase), phase, inputs);
+    await this.#claims.take({ id, phase }, context);
   }
 
   release(): void {
-    this.#giveBack(this.#claim);
-    this.#claim = undefined;
-  }
-
-  /** Whoever waits for a layer is let in once it is there. */
-  #giveBack(claim: AsyncDisposable | undefined): void {
-    if (claim !== undefined) {
-      this.#publisher.afterwards(async () => claim[Symbol.asyncDispose]());
-    }
+    this.#claims.release();
   }
 
   /** Whether something of this build has been made anew: then there is nothing to compare with above it. */
@@ -259,7 +247,7 @@ export class LayerChain {
       // Nothing else has these layers.
       return;
     }
-    for (const layer of this.#layers) {
+    for (const layer of this.#layers.filter(({ isKept }) => isKept)) {
       const stored = this.store.pathOf(layer.key);
       if (layer.directory !== stored) {
         await rm(layer.directory, { recursive: true, force: true });
@@ -276,6 +264,11 @@ export class LayerChain {
     if (this.broken !== undefined) {
       return false;
     }
+    const special = await specialFile(this.#request.hooksDir, request.hooksWritten);
+    if (special !== undefined) {
+      this.breakOff(`${special} in the hook tree is no file that can be copied`);
+      return false;
+    }
     const outcome = await this.#stack.take(context);
     if (outcome.kind === 'kept') {
       if (outcome.lasting) {
@@ -284,17 +277,27 @@ export class LayerChain {
       return false;
     }
     const { directory, inMemory, binds } = outcome.taken;
-    await saveWritten(this.#request.hooksDir, request.hooksWritten, directory);
-    await request.saveBeside(path.join(directory, 'beside'));
-    const { store } = this.#request;
+    const { store, hooksDir } = this.#request;
     const slot = this.#slot(request.phase);
     const key = store.freeKey(keyOf(slot, request.inputs));
     const created = new Date().toISOString();
+    const { phase } = request;
+    const isKept = await hasRoom(async () => {
+      await saveWritten(hooksDir, request.hooksWritten, directory);
+      await request.saveBeside(path.join(directory, 'beside'));
+      await this.#register(key);
+    });
+    if (!isKept) {
+      this.breakOff(noRoomIn(store));
+      this.#layers.push({ key, phase, created, isKept, directory });
+      await this.begin(context);
+      return false;
+    }
     const record = {
       format: LAYER_FORMAT,
       key,
       parent: this.#parent,
-      phase: request.phase,
+      phase,
       created,
       boot: await currentBoot(),
       durationMs: Math.round(request.durationMs),
@@ -306,13 +309,13 @@ export class LayerChain {
       undeclaredNetwork: request.undeclaredNetwork,
       image: this.#request.image,
     };
-    await this.#register(key);
     const published = this.#publisher.add({ directory, inMemory, record }, context);
     const isStored = !inMemory && (await published);
     this.#layers.push({
       key,
-      phase: request.phase,
+      phase,
       created,
+      isKept,
       directory: isStored ? store.pathOf(key) : directory,
     });
     this.#kept += 1;
@@ -366,27 +369,22 @@ export class LayerChain {
     return slotOf({ version, arch, parent: this.#parent, phase });
   }
 
-  /** The same for builds that would make the same layer, as far as can be known beforehand. */
-  #requestId(phase: string, inputs: PhaseInputs): string {
-    const environment = Object.entries(inputs.environment)
-      .filter(([name]) => classOf(name) === 'always')
-      .map(([name, value]) => [name, withoutRunPaths(value, inputs.runPaths)]);
-    const { hooks, names, files, external, engine } = inputs;
-    return digestOf({
-      slot: this.#slot(phase),
-      environment: Object.fromEntries(environment),
-      files: names.map((name) => files.get(name) ?? ''),
-      own: hooks.map((hook) => files.get(`${phase}.d/${hook}`) ?? ''),
-      hooks,
-      names,
-      external,
-      engine,
-    });
-  }
-
   /** Before it is used: whoever removes layers reads it. */
   async #register(key: string): Promise<void> {
     await appendFile(path.join(this.#request.place.build, 'keys'), `${key}\n`);
+  }
+}
+
+/** False where there was no room for what was to be written. */
+async function hasRoom(write: () => Promise<void>): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (error) {
+    if (failureOf(error).kind === 'disk-full') {
+      return false;
+    }
+    throw error;
   }
 }
 

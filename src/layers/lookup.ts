@@ -13,6 +13,8 @@ export interface LookupRules {
   readonly maxAgeMs: number;
   /** Layers of a build that failed: to resume it, neither their age nor the mirrors are asked about. */
   readonly resumed: ReadonlySet<string>;
+  /** Layers that are not used, besides those that are marked in the store. */
+  readonly torn?: ReadonlySet<string>;
 }
 
 export type Lookup =
@@ -35,7 +37,9 @@ export async function lookUp(
   const { parent, phase, inputs } = request;
   const slot = slotOf({ version: rules.version, arch: rules.arch, parent, phase });
   const age: AgeRule = { nowMs: Date.now(), maxAgeMs: rules.maxAgeMs };
-  const whole = (await store.candidates(slot)).filter(({ directory }) => !isTorn(directory));
+  const whole = (await store.candidates(slot)).filter(
+    ({ key, directory }) => !isTorn(directory) && rules.torn?.has(key) !== true,
+  );
   const candidates = whole.map((layer) => ({
     layer,
     changes: changesSince(layer.record, inputs, age).filter(

@@ -20,6 +20,11 @@ export interface MadeLayer {
   readonly record: Omit<LayerRecord, 'sizeBytes' | 'entries' | 'listing'>;
 }
 
+/** What is said where a layer cannot be kept for lack of room. */
+export function noRoomIn({ directory }: LayerStore): string {
+  return `No space left on the device with the layer store, '${directory}'. To make room: dibkit cache prune`;
+}
+
 export class Publisher {
   readonly #store: LayerStore;
   readonly #build: string;
@@ -81,7 +86,7 @@ export class Publisher {
 
   #why(failure: Failure): string {
     if (failure.kind === 'disk-full') {
-      return `No space left on the device with the layer store, '${this.#store.directory}'. To make room: dibkit cache prune`;
+      return noRoomIn(this.#store);
     }
     return (failure.kind === 'tool' && failure.lastLines.at(-1)) || failure.message;
   }

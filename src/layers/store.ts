@@ -26,6 +26,7 @@ import { runTool } from '../sandbox/process.ts';
 import { textOrEmpty } from '../sandbox/small-files.ts';
 import { type FlockMode, takeFlock } from './flock.ts';
 import { isKey, type LayerRecord, parseRecord, slotOfKey } from './record.ts';
+import { refusalOf } from './refused.ts';
 
 /** A layer in the store. */
 export interface StoredLayer {
@@ -33,6 +34,12 @@ export interface StoredLayer {
   readonly directory: string;
   readonly record: LayerRecord;
 }
+
+/** Who may have the lock, for somebody who wants it in that mode. */
+const HOLDERS: Readonly<Record<FlockMode, string>> = {
+  shared: 'another build, or dibkit cache prune, chooses what to remove',
+  exclusive: 'dibkit cache verify, or another build, looks at layers',
+};
 
 export class LayerStore {
   readonly directory: string;
@@ -53,7 +60,21 @@ export class LayerStore {
     return path.join(this.directory, '.images');
   }
 
+  /** @throws Failed `host` where it is somebody else's. */
   async make(context: Context): Promise<void> {
+    await this.orRefusal(() => this.#make(context));
+  }
+
+  /** Does something in the store. @throws Failed `host` where it is somebody else's. */
+  async orRefusal<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw await refusalOf(this.directory, error);
+    }
+  }
+
+  async #make(context: Context): Promise<void> {
     // Layers hold what images hold, keys and passwords included.
     await makeDirectories(this.directory, 0o700);
     for (const each of [this.images, path.join(this.directory, '.locks')]) {
@@ -88,6 +109,11 @@ export class LayerStore {
   /** Builds hold it shared while they choose layers, whoever removes some holds it alone. */
   async lock(mode: FlockMode, context: Context): Promise<AsyncDisposable> {
     const file = path.join(this.directory, '.lock');
+    const free = await this.orRefusal(() => takeFlock(file, { mode, wait: false }, context));
+    if (free !== undefined) {
+      return free;
+    }
+    context.emit({ kind: 'lock-wait', path: file, holder: HOLDERS[mode] });
     const lock = await takeFlock(file, { mode, wait: true }, context);
     if (lock === undefined) {
       throw new Error('flock gave up without a reason');

@@ -108,13 +108,13 @@ export class TreeStack {
       return false;
     }
     const at = path.join(base, 'probe');
-    for (const name of ['lower/directory', 'at', 'upper', 'work']) {
-      mkdirSync(path.join(at, name), { recursive: true });
-    }
     // As long as many layers make it.
     const lower = [`${'./'.repeat(LONG_OPTION)}lower`];
     const options = overlayOptions({ lower, upper: 'upper', work: 'work' }, inUserNamespace());
     try {
+      for (const name of ['lower/directory', 'at', 'upper', 'work']) {
+        mkdirSync(path.join(at, name), { recursive: true });
+      }
       const argv: [string, ...string[]] = ['sh', '-c', PROBE, 'sh', options];
       await runTool(argv, context, { announce: false, cwd: at, env: OVERLAY_ENVIRONMENT });
       return true;

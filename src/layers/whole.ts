@@ -24,6 +24,8 @@ export async function isWhole(layer: StoredLayer, context: Context): Promise<boo
   const now = await measureTree(path.join(layer.directory, 'tree'), context).catch(() => undefined);
   context.signal.throwIfAborted();
   const isIntact = now?.listing === layer.record.listing;
-  await writeFile(isIntact ? seen : tornMark(layer.directory), boot);
+  await writeFile(isIntact ? seen : tornMark(layer.directory), boot).catch(() => {
+    // No room: the next build looks at it again.
+  });
   return isIntact;
 }

@@ -1,6 +1,20 @@
 /** What a phase writes into the hook tree belongs to its layer: `hooks/` there. */
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, lstat, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+
+/** The first of `written` that is neither a file nor a directory or link, such as a named pipe or a socket. */
+export async function specialFile(
+  hooksDir: string,
+  written: readonly string[],
+): Promise<string | undefined> {
+  for (const name of written) {
+    const found = await lstat(path.join(hooksDir, name));
+    if (!found.isFile() && !found.isDirectory() && !found.isSymbolicLink()) {
+      return name;
+    }
+  }
+  return undefined;
+}
 
 /** Copies `written` (paths in the hook tree) into a layer in the making. */
 export async function saveWritten(
@@ -40,10 +54,21 @@ export async function putWritten(
   if (written.length === 0) {
     return;
   }
+  for (const name of written) {
+    await makeWay(path.join(layer, 'hooks', name), path.join(hooksDir, name));
+  }
   await cp(path.join(layer, 'hooks'), hooksDir, {
     recursive: true,
     force: true,
     verbatimSymlinks: true,
     preserveTimestamps: true,
   });
+}
+
+/** Of what is replaced only a directory stays, by a directory: Node copies nothing of one kind onto another. */
+async function makeWay(from: string, to: string): Promise<void> {
+  const [fresh, old] = await Promise.all([lstat(from), lstat(to).catch(() => undefined)]);
+  if (old !== undefined && !(fresh.isDirectory() && old.isDirectory())) {
+    await rm(to, { recursive: true });
+  }
 }

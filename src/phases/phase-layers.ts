@@ -286,15 +286,20 @@ export class PhaseLayers {
     if (first.kind === 'hit') {
       return first.layer;
     }
+    if (chain.broken !== undefined) {
+      return this.#miss([chain.broken], context);
+    }
     await chain.claim(phase, inputs, context);
     // Somebody may have made it while we looked, or while we waited.
     const second = await chain.lookUp({ phase, inputs }, context);
     return second.kind === 'hit'
       ? second.layer
       : this.#miss(
-          second.changes === undefined && chain.isNew
-            ? ['what comes before it is new']
-            : reasonsOf(second.changes),
+          chain.broken !== undefined
+            ? [chain.broken]
+            : second.changes === undefined && chain.isNew
+              ? ['what comes before it is new']
+              : reasonsOf(second.changes),
           context,
         );
   }

@@ -127,7 +127,11 @@ async function remembering(run: Run, work: () => Promise<void>): Promise<void> {
   } catch (error) {
     const failure = failureOf(error);
     if (chain !== undefined && failure.kind === 'hook') {
-      await rememberFailure(chain.store, which, { keys: chain.keys, phase: failure.phase });
+      const failed = { keys: chain.keys, phase: failure.phase };
+      await rememberFailure(chain.store, which, failed).catch((fault: Error) => {
+        const text = `For --resume it is not noted how far the build got: ${fault.message}`;
+        run.engine.context.emit({ kind: 'message', level: 'warning', text });
+      });
     }
     throw error;
   } finally {

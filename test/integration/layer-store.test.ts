@@ -1,10 +1,11 @@
 /** The layer store by itself: what is removed from it, and who waits for whom. */
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Context, EventBody } from '../../src/events/event.ts';
+import { exitCode, failureOf } from '../../src/events/failure.ts';
 import { announceBuild } from '../../src/layers/builds.ts';
 import { pruneStore } from '../../src/layers/housekeeping.ts';
 import { keepImages, takeImage } from '../../src/layers/images.ts';
@@ -13,6 +14,9 @@ import { LayerStore } from '../../src/layers/store.ts';
 
 const KEYS = ['1', '2', '3'].map((digit) => `${digit.repeat(24)}-${'0'.repeat(16)}`);
 const [LOWER = '', UPPER = '', OTHER = ''] = KEYS;
+
+/** A user who owns nothing. */
+const NOBODY = 65_534;
 
 interface Opened extends AsyncDisposable {
   readonly store: Listing;
@@ -115,4 +119,39 @@ test('an image that is removed while it is taken is complete, and one that is go
   assert.equal(await take(), true);
   assert.equal(await readFile(to, 'utf8'), 'image\n');
   assert.equal(await take(), false);
+});
+
+test('who waits for the store is told for what, and goes on when it is free', async () => {
+  await using opened = await openStore();
+  const { store, context } = opened;
+  for (const [held, wanted, holder] of [
+    ['exclusive', 'shared', /dibkit cache prune/],
+    ['shared', 'exclusive', /dibkit cache verify/],
+  ] as const) {
+    const lock = await store.lock(held, context);
+    let waiting: Promise<AsyncDisposable> | undefined;
+    const event = await new Promise<EventBody>((resolve) => {
+      waiting = store.lock(wanted, { ...context, emit: resolve });
+    });
+    assert.ok(event.kind === 'lock-wait' && holder.test(event.holder), JSON.stringify(event));
+    await lock[Symbol.asyncDispose]();
+    await (await waiting)?.[Symbol.asyncDispose]();
+  }
+});
+
+test('a store of another user is no bug of ours: it is named, with its owner', async () => {
+  await using opened = await openStore();
+  const { store, context } = opened;
+  await chmod(path.dirname(store.directory), 0o755);
+  process.seteuid?.(NOBODY);
+  try {
+    await assert.rejects(store.make(context), (error: unknown) => {
+      const failure = failureOf(error);
+      assert.equal(exitCode(failure), 3);
+      assert.match(failure.message, /^Cannot use the layer store '.*': it belongs to the user/);
+      return true;
+    });
+  } finally {
+    process.seteuid?.(0);
+  }
 });

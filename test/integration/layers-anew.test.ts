@@ -100,3 +100,24 @@ test('a layer that is too old is made once more, by one of the builds that need 
   const fourth = await built(rig, '-t', 'tar', 'tiny', 'calling');
   assert.equal(reasonOf(fourth, 'extra-data'), undefined);
 });
+
+test('what a hook replaced by something of another kind is so again; a pipe in the hook tree costs the layers', async () => {
+  await using rig = await openRig();
+  const look = `cd "$TMP_HOOKS_PATH/static"; [ -f a/new ] && [ -f b ] && [ "$(readlink c)" = b ]`;
+  await rig.element('replacing', {
+    'static/a': 'file\n',
+    'static/b/old': 'in a directory\n',
+    'static/c': 'file\n',
+    'extra-data.d/10-replace': hook(
+      'cd "$TMP_HOOKS_PATH/static"; rm -r a b c; mkdir a; touch a/new b; ln -s b c',
+    ),
+    'pre-finalise.d/10-look': hook(look),
+  });
+  await built(rig, '-t', 'tar', 'tiny', 'replacing');
+  await rig.element('replacing', {
+    'pre-finalise.d/10-look': hook(`${look}; mkfifo "$TMP_HOOKS_PATH/pipe"`),
+  });
+  const again = await built(rig, '-t', 'tar', 'tiny', 'replacing');
+  assert.equal(reasonOf(again, 'extra-data'), undefined);
+  assert.match(again.stdout, /Phase pre-finalise and .* not kept .*: pipe in the hook tree is no/);
+});

@@ -98,6 +98,14 @@ echo "status $?" >>"$verify"
 exit "$status"
 `;
 
+/** Builds three times: plainly, with `keep` in the file `full`, and with `look` in it. */
+const UNTIL_FULL = `
+mount -t tmpfs -o size=16000k small "$1" || exit 99
+store=$1 full=$2
+shift 2
+"$@" && echo keep >"$full" && "$@" && rm "$store/fill" && echo look >"$full" && "$@"
+`;
+
 const SIZES_KIB = [16, 3000, 4800, 5100, 16000];
 
 const FULL_STORE =
@@ -162,4 +170,26 @@ test('layers made in memory that do not fit on the disk cost the keeping, not th
   }
   assert.equal(kept[0], false, 'the first cannot have fitted');
   assert.equal(kept.at(-1), true, 'the last must have fitted');
+});
+
+test('a store that gets full while layers are chosen or kept costs these, not the build', async () => {
+  await using rig = await openSmall();
+  const full = path.join(rig.dir, 'full');
+  const fill = 'cat /dev/zero >"$DIB_IMAGE_CACHE/fill" 2>&1 || true';
+  const when = (word: string) => `[ "$(cat ${full} 2>/dev/null)" = ${word} ]`;
+  await rig.element('filling', {
+    'fingerprint.d/root/10-fill': hook(
+      `if ${when('look')}; then ${fill}; fi; if ${when('keep')}; then echo 'x 2'; else echo 'x 1'; fi`,
+    ),
+    'root.d/20-fill': hook(`if ${when('keep')}; then ${fill}; fi`),
+  });
+  const through = ['unshare', '--mount', '--propagation', 'private', 'bash', '-c', UNTIL_FULL];
+  const args = ['-n', '-t', 'tar', '-o', 'x', 'tiny', 'small', 'filling'];
+  const { status, stdout, stderr } = await rig.run('disk-image-create', args, {
+    through: [...through, 'full', rig.cache, full],
+  });
+  assert.equal(status, 0, stdout + stderr);
+  const room = "No space left on the device with the layer store, '.*dibkit cache prune";
+  assert.match(stdout, new RegExp(`Phase root and those after it are not kept .*: ${room}`));
+  assert.match(stdout, new RegExp(`Layers are not reused or kept from here on: ${room}`));
 });
