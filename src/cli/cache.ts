@@ -229,12 +229,17 @@ async function again(build: readonly string[]): Promise<number> {
 async function verify(given: Given): Promise<number> {
   const store = openStore(given);
   await store.make(storeContext());
-  const { checked, faults, dead } = await checkStore(store, storeContext());
+  const { checked, others, faults, dead } = await checkStore(store, storeContext());
   for (const fault of faults) {
     process.stdout.write(`${fault}\n`);
   }
   if (dead.length > 0) {
     process.stdout.write(`${dead.length} killed builds left something: dibkit cache prune\n`);
+  }
+  if (others > 0) {
+    process.stdout.write(
+      `${others} layers of builds by another user, or with other ids in /etc/subuid, are not looked at\n`,
+    );
   }
   process.stdout.write(`${checked} layers, ${faults.length} faults\n`);
   return faults.length === 0 ? 0 : 4;

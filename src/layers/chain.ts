@@ -13,10 +13,11 @@ import { failureOf } from '../events/failure.ts';
 import { readMemory } from '../sandbox/memory.ts';
 import { Claims, requestId } from './claim.ts';
 import type { TreeLayers } from './finished.ts';
-import { type Lookup, type LookupRequest, type LookupRules, lookUp } from './lookup.ts';
+import { type Lookup, type LookupRequest, type LookupRules, lookUp, slotFor } from './lookup.ts';
 import type { PhaseInputs } from './match.ts';
+import { putMark } from './owner-mark.ts';
 import { noRoomIn, Publisher } from './publisher.ts';
-import { keyOf, LAYER_FORMAT, type LayerInputs, slotOf } from './record.ts';
+import { keyOf, LAYER_FORMAT, type LayerInputs } from './record.ts';
 import type { LayerStore, StoredLayer } from './store.ts';
 import { type StackPlace, TreeStack } from './tree-stack.ts';
 import { currentBoot, isWhole } from './whole.ts';
@@ -277,7 +278,7 @@ export class LayerChain {
       return false;
     }
     const { directory, inMemory, binds } = outcome.taken;
-    const { store, hooksDir } = this.#request;
+    const { store, hooksDir, rules } = this.#request;
     const slot = this.#slot(request.phase);
     const key = store.freeKey(keyOf(slot, request.inputs));
     const created = new Date().toISOString();
@@ -285,6 +286,7 @@ export class LayerChain {
     const isKept = await hasRoom(async () => {
       await saveWritten(hooksDir, request.hooksWritten, directory);
       await request.saveBeside(path.join(directory, 'beside'));
+      putMark(directory, rules.mark);
       await this.#register(key);
     });
     if (!isKept) {
@@ -365,8 +367,7 @@ export class LayerChain {
   }
 
   #slot(phase: string): string {
-    const { version, arch } = this.#request.rules;
-    return slotOf({ version, arch, parent: this.#parent, phase });
+    return slotFor(this.#parent, phase, this.#request.rules);
   }
 
   /** Before it is used: whoever removes layers reads it. */

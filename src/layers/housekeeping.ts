@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { removeTree } from '../sandbox/remove-tree.ts';
 import { announceBuild, lookAtBuilds, removeFreeLocks } from './builds.ts';
+import { hasMark, markOfBuild, ownMark } from './owner-mark.ts';
 import { chooseVictims, type PruneRule, passedOver, type Removable } from './prune.ts';
 import { isKey } from './record.ts';
 import { isTorn, type LayerStore, measureTree, type StoredLayer } from './store.ts';
@@ -26,7 +27,7 @@ export async function listEntries(store: LayerStore, context: Context): Promise<
  * Whose builds are alive is asked afterwards: a build writes down what it uses before it publishes it, so that
  * no layer that is listed here is missed there.
  */
-async function entriesOf(store: LayerStore): Promise<readonly Omit<Entry, 'inUse'>[]> {
+async function entriesOf(store: LayerStore): Promise<readonly Listed[]> {
   const layers = await allLayers(store);
   const lost = passedOver(
     layers.map(({ key, directory, record }) => ({
@@ -102,7 +103,9 @@ export async function pruneStore(
   const entries = await entriesOf(store);
   const { inUse, dead } = await lookAtBuilds(store, context);
   await removeFreeLocks(store, context);
-  const victims = chooseVictims(entries, { ...rule, inUse });
+  const choose = (among: typeof entries): readonly string[] =>
+    chooseVictims(among, { ...rule, inUse });
+  const victims = choose(entries).length === 0 ? [] : choose(await removable(entries, context));
   await using trash = await moveAway(
     [...dead, ...victims.map((key) => store.pathOf(key))],
     store,
@@ -117,6 +120,16 @@ export async function pruneStore(
     dead,
     leftBytes: entries.reduce((sum, each) => sum + (gone.has(each.key) ? 0 : each.sizeBytes), 0),
   };
+}
+
+type Listed = Omit<Entry, 'inUse'>;
+
+/** Only root can remove the files of others: they are neither chosen nor counted. */
+async function removable(entries: readonly Listed[], context: Context): Promise<readonly Listed[]> {
+  const mark = await markOfBuild(context);
+  return mark === undefined
+    ? entries
+    : entries.filter(({ layer }) => layer === undefined || hasMark(layer.directory, mark));
 }
 
 /** Directories on their way out: to be killed meanwhile leaves what a dead build leaves. */
@@ -152,6 +165,8 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
 
 export interface Faults {
   readonly checked: number;
+  /** Of builds that give files other owners: what is in them cannot be told from here. */
+  readonly others: number;
   /** One sentence each. */
   readonly faults: readonly string[];
   /** Left by builds that were killed; `prune` removes them. */
@@ -164,7 +179,9 @@ export async function checkStore(store: LayerStore, context: Context): Promise<F
   const { dead } = await lookAtBuilds(store, context);
   const keys = await store.keys();
   const faults: string[] = [];
-  for (const key of keys) {
+  const mark = ownMark();
+  const ours = keys.filter((key) => hasMark(store.pathOf(key), mark));
+  for (const key of ours) {
     const fault = await faultOf(store, key, context);
     if (fault !== undefined) {
       faults.push(`${key}: ${fault}`);
@@ -175,7 +192,7 @@ export async function checkStore(store: LayerStore, context: Context): Promise<F
   for (const name of names.filter((each) => !isKey(each) && !known.includes(each))) {
     faults.push(`${name}: not a layer, and nothing of ours`);
   }
-  return { checked: keys.length, faults, dead };
+  return { checked: ours.length, others: keys.length - ours.length, faults, dead };
 }
 
 async function faultOf(

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type AgeRule, type Change, changesSince, type PhaseInputs } from './match.ts';
+import { hasMark, type OwnerMark } from './owner-mark.ts';
 import { slotOf } from './record.ts';
 import { isTorn, type LayerStore, type StoredLayer } from './store.ts';
 import { missingBinds } from './tree-stack.ts';
@@ -15,6 +16,8 @@ export interface LookupRules {
   readonly resumed: ReadonlySet<string>;
   /** Layers that are not used, besides those that are marked in the store. */
   readonly torn?: ReadonlySet<string>;
+  /** Of layers with the owners and attributes that the build sees. */
+  readonly mark: OwnerMark;
 }
 
 export type Lookup =
@@ -28,6 +31,16 @@ export interface LookupRequest {
   readonly inputs: PhaseInputs;
 }
 
+/** Where children of a layer are, of one phase. */
+export function slotFor(
+  parent: string,
+  phase: string,
+  { version, arch, mark }: Pick<LookupRules, 'version' | 'arch' | 'mark'>,
+): string {
+  const owners = mark === undefined ? {} : { owners: 'mapped' as const };
+  return slotOf({ version, arch, parent, phase, ...owners });
+}
+
 /** The newest fitting layer that covers most hooks. */
 export async function lookUp(
   request: LookupRequest,
@@ -35,10 +48,11 @@ export async function lookUp(
   rules: LookupRules,
 ): Promise<Lookup> {
   const { parent, phase, inputs } = request;
-  const slot = slotOf({ version: rules.version, arch: rules.arch, parent, phase });
+  const slot = slotFor(parent, phase, rules);
   const age: AgeRule = { nowMs: Date.now(), maxAgeMs: rules.maxAgeMs };
   const whole = (await store.candidates(slot)).filter(
-    ({ key, directory }) => !isTorn(directory) && rules.torn?.has(key) !== true,
+    ({ key, directory }) =>
+      !isTorn(directory) && rules.torn?.has(key) !== true && hasMark(directory, rules.mark),
   );
   const candidates = whole.map((layer) => ({
     layer,

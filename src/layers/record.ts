@@ -73,6 +73,8 @@ export interface SlotParts {
   readonly arch: string;
   readonly parent: string;
   readonly phase: string;
+  /** Where owners are ids of a range, and marks of the overlay other attributes: in a user namespace. */
+  readonly owners?: 'mapped';
 }
 
 const SLOT_DIGITS = 24;

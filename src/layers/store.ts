@@ -7,6 +7,7 @@
  *           state          variables and settings of the shell, where a phase goes on after this layer
  *           beside/        what it wrote beside the image
  *           size           KiB of the whole tree up to here, once somebody has measured it
+ *           owner          belongs to an id of the user's range, where root of a user namespace made it (owner-mark.ts)
  *           whole, torn    what was found when it was looked at after the machine had started anew
  *     .builds/<id>/        of a running build: its lock, the keys that it uses, layers in the making
  *     .locks/              one file per layer in the making

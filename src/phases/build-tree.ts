@@ -6,6 +6,7 @@ import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
 import { type ChainRequest, LayerChain } from '../layers/chain.ts';
 import type { TreeLayers } from '../layers/finished.ts';
+import { type OwnerMark, ownMark } from '../layers/owner-mark.ts';
 import { LayerStore } from '../layers/store.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { outputDirectory } from '../plan/output-directory.ts';
@@ -104,7 +105,12 @@ export async function openChain(
   if (layersDir === undefined) {
     return undefined;
   }
-  const request = chainRequest(build, paths, { build: layersDir, resumed, inMemory });
+  const request = chainRequest(build, paths, {
+    build: layersDir,
+    resumed,
+    inMemory,
+    mark: ownMark(),
+  });
   const chain = await LayerChain.open(request, context);
   if (chain === undefined) {
     const text = `No overlay can be mounted on '${request.store.directory}': nothing is reused or kept`;
@@ -161,6 +167,7 @@ export function chainRequest(
   of: {
     readonly build: string;
     readonly resumed: readonly string[];
+    readonly mark: OwnerMark;
     readonly inMemory?: boolean;
   },
 ): ChainRequest {
@@ -182,6 +189,7 @@ export function chainRequest(
       arch: plan.arch,
       maxAgeMs: plan.cache.maxAgeHours * 3_600_000,
       resumed: new Set(of.resumed),
+      mark: of.mark,
     },
     hooksDir,
     image: plan.image.name,

@@ -10,6 +10,7 @@ import type { Context, EventBody } from '../events/event.ts';
 import { LayerChain } from '../layers/chain.ts';
 import { digestOf } from '../layers/digest.ts';
 import type { Explained } from '../layers/explain.ts';
+import { markOfBuild } from '../layers/owner-mark.ts';
 import { listEntries } from '../run-parts/list.ts';
 import { selectHooks } from '../run-parts/select.ts';
 import { chainRequest, layerSetup } from './build-tree.ts';
@@ -86,12 +87,14 @@ class Explainer {
 
   async explain(resumed: readonly string[]): Promise<readonly Explained[]> {
     const { build, tree, graph } = this.#preparation;
+    const mark = markOfBuild(this.#context);
     mkdirSync(this.#paths.targetRoot);
     await assembleHooks(tree, this.#paths.hooksDir);
     openSourceDate(build.plan, this.#paths.hooksDir);
     const stage: DiskStage = { build, graph, paths: this.#paths };
     const variables = openDiskStage(stage);
-    const chain = LayerChain.dry(chainRequest(build, this.#paths, { build: '', resumed }));
+    const of = { build: '', resumed, mark: await mark };
+    const chain = LayerChain.dry(chainRequest(build, this.#paths, of));
     if (!(await this.#look(chain, 'root', { disk: variables, engine: {} }))) {
       return this.#found;
     }

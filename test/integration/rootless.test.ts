@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { asOrdinaryUser, FIRST_ID, USER, type UserOptions } from '../rig/ordinary-user.ts';
 import { openPhone } from '../rig/phone.ts';
-import { hook, openRig, type Result, type Rig, type Started } from '../rig/rig.ts';
+import { hook, openRig, type Result, type Rig, type RunOptions, type Started } from '../rig/rig.ts';
 
 /** Owners, modes and device nodes: what is different for somebody who is not root. */
 const OWNERS = {
@@ -143,6 +143,48 @@ test("an ordinary user's layers are reused, verified and removed", async () => {
   const other = await build(['tiny'], '0');
   assert.equal(other.status, 0, other.stdout + other.stderr);
   assert.equal(filesOf33(rig.cache), '', 'what is over the budget is removed');
+});
+
+test('layers are used only where their files have the owners that they have in the image', async () => {
+  await using rig = await openRig();
+  await rig.element('owners', OWNERS);
+  await rig.element('hiding', {
+    'root.d/30-hidden': hook(
+      'sudo mkdir "$TARGET_ROOT/srv/one"; sudo touch "$TARGET_ROOT/srv/one/hidden"',
+    ),
+    'install.d/30-hide': hook('rm -r /srv/one; mkdir /srv/one'),
+  });
+  const user = await asOrdinaryUser(rig);
+  const build = async (options: RunOptions, ...more: readonly string[]): Promise<string> => {
+    const args = ['-n', '-t', 'tar', '-o', 'image', ...more, 'tiny', 'owners', 'hiding'];
+    const result = await rig.run('disk-image-create', args, options);
+    assert.equal(result.status, 0, result.stdout + result.stderr);
+    return result.stdout;
+  };
+  /** What everybody's image is like. */
+  const check = (what: string): void => {
+    const tree = treeOf(rig);
+    assert.ok(tree.includes('-rw-r--r-- 65534/65534 ./srv/www/page'), what);
+    assert.ok(!tree.some((line) => line.endsWith('/hidden')), what);
+  };
+  await build(user);
+  check('hers');
+  assert.match(await build(user, '--explain'), /^root +reused /m);
+
+  assert.match(await build({}), /Running root\.d: there is no layer of it yet/);
+  check("root's, with her layers in the store");
+  const verified = await rig.run('dibkit', ['cache', 'verify']);
+  assert.match(verified.stdout, /^4 layers of builds by another user.*\n4 layers, 0 faults$/m);
+
+  for (const file of ['subuid', 'subgid']) {
+    await writeFile(
+      path.join(rig.dir, 'user/etc', file),
+      `${USER.name}:${FIRST_ID - 70_000}:65536\n`,
+    );
+  }
+  assert.match(await build(user, '--explain'), /^root +runs/m);
+  assert.match(await build(user), /Running root\.d: there is no layer of it yet/);
+  check('hers, with another range of ids');
 });
 
 for (const victim of ['process', 'group'] as const) {

@@ -134,6 +134,7 @@ test('keyOf() follows from what went in, and slotOf() from where the layer belon
   const slot = slotOf(parts);
   assert.notEqual(slot, slotOf({ ...parts, parent: 'k' }));
   assert.notEqual(slot, slotOf({ ...parts, phase: 'install' }));
+  assert.notEqual(slot, slotOf({ ...parts, owners: 'mapped' }));
   const key = keyOf(slot, record().inputs);
   assert.ok(isKey(key) && isKey(`${key}.1`) && !isKey('.builds'));
   assert.equal(key, keyOf(slot, record().inputs));
