@@ -4,7 +4,8 @@
  * The hooks run on the host before their phase, after `environment.d`, with the environment of a host
  * phase. Each line that they print is an input: its first word the name, the rest its state, such as a
  * digest. `offline` as the state means that nobody was asked, and whatever a layer was made of will do. A line
- * `uncacheable REASON` says that the phase cannot be reused at all. What they say on standard error is shown.
+ * `uncacheable REASON` says that the phase cannot be reused at all, `undeclared REASON` that the hook knows
+ * only part of what comes over the network. What they say on standard error is shown.
  */
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
@@ -18,7 +19,7 @@ export const FINGERPRINT_FOLDER = 'fingerprint.d';
 
 export interface Fingerprint {
   readonly external: Readonly<Record<string, string>>;
-  /** The hooks, by name, that said something of what is beyond this host. */
+  /** The hooks, by name, that said what there is to say of what is beyond this host. */
   readonly remote: readonly string[];
   /** Why the phase cannot be reused. */
   readonly uncacheable?: string;
@@ -102,17 +103,22 @@ export async function readFingerprint(
 export function parseFingerprint(lines: readonly string[]): Fingerprint {
   const external = new Map<string, string>();
   const remote = new Set<string>();
+  const partly = new Set<string>();
   let hook = '';
   let uncacheable: string | undefined;
-  for (const line of lines.map((each) => each.trim()).filter(Boolean)) {
-    const [, name = line, state = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
+  for (const [name, state] of lines
+    .map((each) => each.trim())
+    .filter(Boolean)
+    .map(split)) {
     if (name === 'dibkit-hook') {
       hook = path.basename(state);
     } else if (name === 'uncacheable') {
       uncacheable = state;
+    } else if (name === 'undeclared') {
+      partly.add(hook);
     } else {
-      // A file of this host says nothing of what came over the network.
-      if (!name.startsWith('file:')) {
+      // What is on this host says nothing of what came over the network.
+      if (!/^(?:file|host):/.test(name)) {
         remote.add(hook);
       }
       const earlier = external.get(name);
@@ -121,9 +127,15 @@ export function parseFingerprint(lines: readonly string[]): Fingerprint {
   }
   return {
     external: Object.fromEntries([...external].sort(([a], [b]) => (a < b ? -1 : 1))),
-    remote: [...remote],
+    remote: [...remote].filter((each) => !partly.has(each)),
     ...(uncacheable === undefined ? {} : { uncacheable }),
   };
+}
+
+/** The first word of a line, and the rest. */
+function split(line: string): readonly [string, string] {
+  const [, name = line, state = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
+  return [name, state];
 }
 
 function failed(phase: string, printed: readonly string[], lastLines: readonly string[]): Failed {

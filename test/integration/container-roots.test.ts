@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, lstat, mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { openDocker } from '../rig/docker.ts';
@@ -243,6 +243,10 @@ test('containerfile: options and context are taken, and file, context and images
     'image:tiny:one',
   ]);
   assert.deepEqual(await print(), lines);
+  await writeFile(`${dir.root}/Dockerfile`, 'FROM tiny:one\nRUN true\n');
+  const withStep = await print({ DIB_CONTAINERFILE_NETWORK_DRIVER: 'host' });
+  assert.ok(withStep.includes(`undeclared the steps of ${dir.root}/Dockerfile`));
+  assert.doesNotMatch((await print()).join(), /undeclared/);
   // What COPY sees of them.
   const [script, link] = [`${dir.root}/context/greeting`, `${dir.root}/context/link`];
   const EDITS: readonly (readonly [string, () => Promise<unknown>])[] = [

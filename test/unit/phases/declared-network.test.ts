@@ -45,7 +45,15 @@ test('parseFingerprint() knows which hooks said something of what is beyond this
       'file:/etc/other three',
     ],
     ...['', 'dibkit-hook /h/fingerprint.d/root/30-silent'],
+    ...['dibkit-hook /h/fingerprint.d/root/40-rpm', 'host:rpm four'],
+    ...['dibkit-hook /h/fingerprint.d/root/50-partly', 'image:a five', 'undeclared its steps'],
   ]);
-  assert.deepEqual(Object.keys(external), ['file:/etc/key', 'file:/etc/other', 'url:mirror']);
+  assert.deepEqual(Object.keys(external), [
+    'file:/etc/key',
+    'file:/etc/other',
+    'host:rpm',
+    'image:a',
+    'url:mirror',
+  ]);
   assert.deepEqual(remote, ['20-mirror']);
 });
