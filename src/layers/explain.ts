@@ -23,7 +23,7 @@ export function describeChange({ kind, what, how }: Change): string {
     case 'file':
       return `the file ${what} ${is(how)}`;
     case 'listing':
-      return `the files in ${what} ${how === 'changed' ? 'are others' : is(how)}`;
+      return `the files in ${what} ${how === 'changed' ? 'are others, or its mode' : is(how)}`;
     case 'element-file':
       return `the element file ${what} ${is(how)}`;
     case 'external':

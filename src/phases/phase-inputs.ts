@@ -1,5 +1,12 @@
 /** All that a phase could depend on, gathered from the elements, the environment and `fingerprint.d`. */
-import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import {
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { HookTree, TreeFile } from '../elements/hook-tree.ts';
 import type { ResolvedElement } from '../elements/resolve.ts';
@@ -7,7 +14,7 @@ import { digestOf } from '../layers/digest.ts';
 import { goesInto, readsElements } from '../layers/element-files.ts';
 import { fileDigest, type PhaseInputs } from '../layers/match.ts';
 import { FINGERPRINT_FOLDER } from './fingerprints.ts';
-import { fileState, statsOf } from './input-digests.ts';
+import { directoryState, fileState, statsOf } from './input-digests.ts';
 import { PHASES } from './table.ts';
 
 /** What is the same for every phase of a build. */
@@ -15,6 +22,8 @@ export interface BuildInputs {
   readonly files: PhaseInputs['files'];
   readonly folders: PhaseInputs['folders'];
   readonly elementFiles: PhaseInputs['elementFiles'];
+  /** The same as they are by now: hooks read them where their authors edit them. */
+  readonly elementFilesNow: () => PhaseInputs['elementFiles'];
   /** Paths in the hook tree, directories included. */
   readonly names: readonly string[];
   readonly sourceOf: (path: string) => string | undefined;
@@ -43,7 +52,7 @@ export function readBuildInputs(
   const texts: { readonly folder: string; readonly content: Buffer }[] = [];
   const files = new Map(
     tree.files.map((file) => {
-      const { digest, content } = digestFile(sources.get(file.path) ?? '', file);
+      const { digest, content } = digestFile(sources.get(file.path) ?? '', file, root);
       if (content.length <= LONGEST_TEXT_BYTES) {
         texts.push({ folder: firstFolder(file.path), content });
       }
@@ -54,10 +63,12 @@ export function readBuildInputs(
     .filter(({ content }) => readsElements((word) => content.includes(word)))
     .map(({ content }) => content.toString());
   const names = [...tree.directories, ...tree.files].map((each) => each.path).sort();
+  const elementFilesNow = (): PhaseInputs['elementFiles'] => readElementFiles(elements, going);
   return {
     files,
-    folders: foldersOf(names),
-    elementFiles: readElementFiles(elements, going),
+    folders: foldersOf(tree.directories, names),
+    elementFiles: elementFilesNow(),
+    elementFilesNow,
     names,
     sourceOf: (name) => sources.get(name),
     mentions: (word, phase) => {
@@ -90,20 +101,34 @@ function firstFolder(name: string): string {
   return name.split('/', 1)[0] ?? '';
 }
 
-/** A link counts with where it leads, and with what is there. */
+/**
+ * A link counts with where it leads, and with what is there. Of a directory in the hook tree itself it is
+ * known what was read.
+ */
 function digestFile(
   source: string,
   file: TreeFile,
+  root: string | undefined,
 ): { readonly digest: string; readonly content: Buffer } {
   const found = statSync(source, { throwIfNoEntry: false });
   const isFile = found?.isFile() === true;
   const content = isFile ? readFileSync(source) : Buffer.alloc(0);
-  const digest = isFile ? fileDigest(content, found.mode) : 'none';
+  const isOutside = (): boolean =>
+    root === undefined || !realpathSync(source).startsWith(`${realpathSync(root)}/`);
+  const digest = isFile
+    ? fileDigest(content, found.mode)
+    : found?.isDirectory() === true && isOutside()
+      ? directoryState(source, () => false)
+      : 'none';
   return { digest: file.isLink ? `link:${readlinkSync(source)}:${digest}` : digest, content };
 }
 
-function foldersOf(names: readonly string[]): ReadonlyMap<string, string> {
-  const inside = new Map<string, string[]>();
+/** Mode and names of each directory, of empty ones too: whoever lists one may copy it. */
+function foldersOf(
+  directories: HookTree['directories'],
+  names: readonly string[],
+): ReadonlyMap<string, string> {
+  const inside = new Map(directories.map(({ path, mode }) => [path, [mode.toString(8)]]));
   for (const name of names) {
     const folder = path.posix.dirname(name);
     inside.set(folder, [...(inside.get(folder) ?? []), name]);

@@ -168,10 +168,15 @@ export class PhaseLayers {
     const isHost = entry.phase.where === 'host';
     // Its own folder has been listed by ourselves.
     const listed = trace.folders.filter((name) => name !== `${entry.phase.name}.d`);
+    const counted = usedInputs(inputs, { hooks: ran, read, own, listed });
+    if (this.#hasEdited(counted.elementFiles)) {
+      chain.breakOff('files in the folders of elements were edited while it ran');
+      return false;
+    }
     const kept = await chain.keep(
       {
         phase: entry.phase.name,
-        inputs: usedInputs(inputs, { hooks: ran, read, own, listed }),
+        inputs: counted,
         read,
         hooksWritten: written,
         hooksRemoved: removed,
@@ -302,6 +307,13 @@ export class PhaseLayers {
               : reasonsOf(second.changes),
           context,
         );
+  }
+
+  /** Whether somebody has edited, since the build began, what hooks read in the folders of elements. */
+  #hasEdited(used: PhaseInputs['elementFiles']): boolean {
+    const files = Object.entries(used);
+    const now = files.length === 0 ? {} : this.#setup.build.elementFilesNow();
+    return files.some(([name, state]) => now[name] !== state);
   }
 
   /** Whether something came over the network that no element has spoken for. */

@@ -1,6 +1,6 @@
 /** Whatever hooks read, list, write or fetch counts, and nothing else does. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { outcomes, reasons, reused } from '../rig/layer-events.ts';
@@ -50,7 +50,7 @@ test('what comes late leaves early phases alone, and what the engine has put in 
   await rig.element('late', { 'post-install.d/20-new': hook('true') });
   const listed = await built(rig, ...image);
   assert.deepEqual(outcomes(listed).slice(2, 4), ['pre-install: reused', 'install: run']);
-  assert.equal(reasons(listed)[0], 'the files in post-install.d are others');
+  assert.equal(reasons(listed)[0], 'the files in post-install.d are others, or its mode');
 });
 
 test('a file that a hook has changed, moved or removed without reading it counts', async () => {
@@ -73,6 +73,64 @@ test('a file that a hook has changed, moved or removed without reading it counts
   }
   const changed = await built(rig, '-t', 'tar', 'tiny', 'changing');
   assert.ok(said(changed).includes('two'), 'and the new one is used');
+});
+
+test('folders count with their mode and their first file, and so does what a link leads to', async () => {
+  await using rig = await openRig();
+  const outside = path.join(rig.dir, 'outside');
+  await mkdir(outside);
+  await writeFile(path.join(outside, 'file'), 'one\n');
+  const element = await rig.element('folders', {
+    'extra-data.d/10-look': hook(`cd "$TMP_HOOKS_PATH"
+      ls pre-finalise.d; cp -a static "$TMP_MOUNT_PATH/"; cat link.d/outside/file`),
+    'pre-finalise.d/.hidden': '',
+    'static/below/file': 'one\n',
+    'link.d/README': '',
+  });
+  await symlink(outside, path.join(element, 'link.d/outside'));
+  await symlink('../static/below', path.join(element, 'link.d/inside'));
+  await built(rig, '-t', 'tar', 'tiny', 'folders');
+  const explained = async (): Promise<string> => {
+    const { stdout } = await rig.run('disk-image-create', ['-n', '--explain', 'tiny', 'folders']);
+    return /^extra-data .*/m.exec(stdout)?.[0] ?? stdout;
+  };
+  assert.match(await explained(), /^extra-data +reused/);
+  for (const [change, undo, reason] of [
+    [
+      () => writeFile(path.join(outside, 'file'), 'two\n'),
+      () => writeFile(path.join(outside, 'file'), 'one\n'),
+      'the file link.d/outside changed',
+    ],
+    [
+      () => chmod(path.join(element, 'static/below'), 0o700),
+      () => chmod(path.join(element, 'static/below'), 0o755),
+      'the files in static/below are others, or its mode',
+    ],
+    [
+      () => rig.element('folders', { 'pre-finalise.d/10-first': hook('true') }),
+      async () => {},
+      'the files in pre-finalise.d are others, or its mode',
+    ],
+  ] as const) {
+    await change();
+    const said = await explained();
+    assert.ok(said.endsWith(reason), said);
+    await undo();
+  }
+});
+
+test('nothing is kept of what has read an element while somebody edited it', async () => {
+  await using rig = await openRig();
+  await rig.element('edited', {
+    settings: 'one\n',
+    'extra-data.d/10-read': hook(`cd "\${ELEMENTS_PATH%%:*}/edited"
+      cat settings; echo two >settings`),
+  });
+  const edited = await built(rig, '-t', 'tar', 'tiny', 'edited');
+  assert.match(
+    edited.stdout,
+    /extra-data .* not kept .*: files in the folders of elements were edited/,
+  );
 });
 
 /** Runs a command where the temporary directory is on a file system that notes no accesses. */
