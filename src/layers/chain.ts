@@ -280,13 +280,15 @@ export class LayerChain {
     const { directory, inMemory, binds } = outcome.taken;
     const { store, hooksDir, rules } = this.#request;
     const slot = this.#slot(request.phase);
-    const key = store.freeKey(keyOf(slot, request.inputs));
+    let key = keyOf(slot, request.inputs);
     const created = new Date().toISOString();
     const { phase } = request;
     const isKept = await hasRoom(async () => {
       await saveWritten(hooksDir, request.hooksWritten, directory);
       await request.saveBeside(path.join(directory, 'beside'));
       putMark(directory, rules.mark);
+      // At once, one after the other: another build may look for a free one.
+      key = store.freeKey(key);
       await this.#register(key);
     });
     if (!isKept) {

@@ -155,3 +155,15 @@ test('a store of another user is no bug of ours: it is named, with its owner', a
     process.seteuid?.(0);
   }
 });
+
+test('a layer has a key of its own, whatever is in the store or about to be', async () => {
+  await using opened = await openStore();
+  const { store } = opened;
+  assert.equal(store.freeKey(LOWER), LOWER);
+  await publish(store, LOWER);
+  const build = path.join(store.builds, 'build.one');
+  await mkdir(build);
+  await appendFile(path.join(build, 'keys'), `${LOWER}.1\n`);
+  assert.equal(store.freeKey(LOWER), `${LOWER}.2`);
+  await assert.rejects(publish(store, LOWER), /another build has made the layer/);
+});
