@@ -50,8 +50,9 @@ export async function openBuildCache(
     tidy: async () => {
       const budgetBytes = plan.cache.sizeGiB * 2 ** 30;
       const { removed } = await pruneStore(store, { budgetBytes }, context);
-      if (removed.length > 0) {
-        const text = `Removed ${removed.length} layers that were not used for long: the store is to have at most ${plan.cache.sizeGiB} GiB (--cache-size)`;
+      const unused = removed.filter(({ isPassedOver }) => !isPassedOver);
+      if (unused.length > 0) {
+        const text = `Removed ${unused.length} layers that were not used for long: the store is to have at most ${plan.cache.sizeGiB} GiB (--cache-size)`;
         io.emit({ kind: 'message', level: 'info', text });
       }
     },

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { removeTree } from '../sandbox/remove-tree.ts';
 import { announceBuild, lookAtBuilds, removeFreeLocks } from './builds.ts';
-import { hasMark, markOfBuild, ownMark } from './owner-mark.ts';
+import { hasMark, markOfBuild, ownersOf, ownMark } from './owner-mark.ts';
 import { chooseVictims, type PruneRule, passedOver, type Removable } from './prune.ts';
 import { isKey } from './record.ts';
 import { isTorn, type LayerStore, measureTree, type StoredLayer } from './store.ts';
@@ -32,8 +32,10 @@ async function entriesOf(store: LayerStore): Promise<readonly Listed[]> {
   const lost = passedOver(
     layers.map(({ key, directory, record }) => ({
       key,
+      parent: record.parent,
       createdMs: Date.parse(record.created),
       isTorn: isTorn(directory),
+      owners: ownersOf(directory),
     })),
   );
   const images = await readdir(store.images).catch(() => []);

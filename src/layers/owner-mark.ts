@@ -70,6 +70,12 @@ export function hasMark(directory: string, mark: OwnerMark): boolean {
     : found?.uid === mark.uid && found.gid === mark.gid;
 }
 
+/** Equal for layers whose files have the same owners. */
+export function ownersOf(directory: string): string {
+  const found = lstatSync(markFile(directory), { throwIfNoEntry: false });
+  return found === undefined ? '' : `${found.uid}:${found.gid}`;
+}
+
 function markFile(directory: string): string {
   return path.join(directory, 'owner');
 }

@@ -14,26 +14,35 @@ export interface Removable {
 /** Of a layer. */
 export interface Made {
   readonly key: string;
+  readonly parent: string;
   /** Milliseconds since the epoch. */
   readonly createdMs: number;
   readonly isTorn: boolean;
+  /** Equal for layers that the same builds can use. */
+  readonly owners: string;
 }
 
 /**
- * Keys of layers that no build will choose: torn ones, and those beside which there is a newer one of the same
- * inputs, made because they were too old or a mirror could not be asked.
+ * Keys of layers that no build will choose: torn ones, those beside which there is a newer one of the same
+ * inputs, made because they were too old or a mirror could not be asked, and what stands on such a layer.
  */
 export function passedOver(layers: readonly Made[]): ReadonlySet<string> {
   const chosen = new Map<string, Made>();
   for (const layer of layers.filter(({ isTorn }) => !isTorn)) {
-    const inputs = layer.key.replace(/\.\d+$/, '');
+    const inputs = `${layer.key.replace(/\.\d+$/, '')} ${layer.owners}`;
     const other = chosen.get(inputs);
     if (other === undefined || layer.createdMs > other.createdMs) {
       chosen.set(inputs, layer);
     }
   }
   const kept = new Set([...chosen.values()].map(({ key }) => key));
-  return new Set(layers.map(({ key }) => key).filter((key) => !kept.has(key)));
+  const all = new Map(layers.map((layer) => [layer.key, layer]));
+  return new Set(layers.filter(isLost).map(({ key }) => key));
+
+  function isLost({ key, parent }: Made): boolean {
+    const below = all.get(parent);
+    return !kept.has(key) || (below !== undefined && isLost(below));
+  }
 }
 
 export interface PruneRule {
@@ -47,7 +56,7 @@ export interface PruneRule {
 /**
  * Keys to remove, in an order that never leaves a layer without the one below it: the least recently
  * used first, those that nothing stands on. What stands on nothing goes at once, and so does what is passed
- * over, with all that stands on it.
+ * over.
  */
 export function chooseVictims(entries: readonly Removable[], rule: PruneRule): readonly string[] {
   const left = new Map(entries.map((entry) => [entry.key, entry]));
@@ -61,7 +70,7 @@ export function chooseVictims(entries: readonly Removable[], rule: PruneRule): r
   }
   let total = entries.reduce((sum, { key, sizeBytes }) => sum + (left.has(key) ? sizeBytes : 0), 0);
   for (;;) {
-    const lost = oldestLeaf(left, rule, isLost(left));
+    const lost = oldestLeaf(left, rule, ({ isPassedOver }) => isPassedOver);
     const next = lost ?? oldestLeaf(left, rule);
     const isOld = next !== undefined && next.usedMs < (rule.usedBeforeMs ?? 0);
     if (next === undefined || (total <= rule.budgetBytes && !isOld && lost === undefined)) {
@@ -78,18 +87,6 @@ function orphans(left: Left, { inUse }: PruneRule): readonly string[] {
   return [...left.values()]
     .filter(({ key, parent }) => parent !== '' && !left.has(parent) && !inUse.has(key))
     .map(({ key }) => key);
-}
-
-/** Whether a layer, or one below it, is passed over. */
-function isLost(left: Left): (entry: Removable) => boolean {
-  return (entry) => {
-    for (let at: Removable | undefined = entry; at !== undefined; at = left.get(at.parent)) {
-      if (at.isPassedOver) {
-        return true;
-      }
-    }
-    return false;
-  };
 }
 
 function oldestLeaf(

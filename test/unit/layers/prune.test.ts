@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseVictims, passedOver, type Removable } from '../../../src/layers/prune.ts';
+import { chooseVictims, type Made, passedOver, type Removable } from '../../../src/layers/prune.ts';
 
 const layer = (key: string, parent: string, usedMs: number): Removable => ({
   key,
@@ -36,16 +36,25 @@ test('chooseVictims() takes what stands on nothing', () => {
 });
 
 test('chooseVictims() takes what is passed over with what stands on it, unless a build uses it', () => {
-  const tree = TREE.map((each) => ({ ...each, isPassedOver: each.key === 'b' }));
+  const tree = TREE.map((each) => ({ ...each, isPassedOver: 'bc'.includes(each.key) }));
   const rule = { inUse: none, budgetBytes: 1000 };
   assert.deepEqual(chooseVictims(tree, rule), ['c', 'b']);
   assert.deepEqual(chooseVictims(tree, { ...rule, inUse: new Set(['a', 'b', 'c']) }), []);
 });
 
-test('passedOver() keeps the newest whole layer of the same inputs', () => {
-  const made = (key: string, createdMs: number, isTorn = false) => ({ key, createdMs, isTorn });
+test('passedOver() keeps the newest whole layer of the same inputs, unless it stands on another one', () => {
+  const made = (key: string, createdMs: number, more: Partial<Made> = {}): Made => ({
+    ...{ key, createdMs, isTorn: false, parent: '', owners: '', ...more },
+  });
   const layers = [made('s-a', 1), made('s-a.1', 3), made('s-a.2', 2), made('s-b', 1)];
   assert.deepEqual([...passedOver(layers)], ['s-a', 's-a.2']);
-  assert.deepEqual([...passedOver([made('s-a', 1), made('s-a.1', 2, true)])], ['s-a.1']);
+  assert.deepEqual(
+    [...passedOver([made('s-a', 1), made('s-a.1', 2, { isTorn: true })])],
+    ['s-a.1'],
+  );
   assert.deepEqual([...passedOver([made('s-a', 1), made('s-a.1', 1)])], ['s-a.1']);
+  const child = made('t-a', 2, { parent: 's-a' });
+  assert.deepEqual([...passedOver([...layers, child])], ['s-a', 's-a.2', 't-a']);
+  const other = made('s-a.1', 2, { owners: '100000:100000' });
+  assert.deepEqual([...passedOver([made('s-a', 1), other])], []);
 });
