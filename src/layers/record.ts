@@ -11,7 +11,7 @@ export const LAYER_FORMAT = 1;
 
 /** Every value is compared with its counterpart of now; digests stand for values that may be secret or long. */
 export interface LayerInputs {
-  /** Digest of each variable that counts. */
+  /** Digest of each variable that counts, with what it names. */
   readonly environment: Readonly<Record<string, string>>;
   /** The hooks that ran, in order, and none after them. */
   readonly hooks: readonly string[];
@@ -21,7 +21,7 @@ export interface LayerInputs {
   readonly files: Readonly<Record<string, string>>;
   /** Names in other folders of hooks that were listed. */
   readonly listed: Readonly<Record<string, string>>;
-  /** Files directly in elements' folders, where hooks go through those: `element/file`. */
+  /** Files of elements' folders, where hooks go through those and into theirs: `element/file`. */
   readonly elementFiles: Readonly<Record<string, string>>;
   /** What `fingerprint.d` printed. */
   readonly external: Readonly<Record<string, string>>;
