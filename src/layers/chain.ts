@@ -200,6 +200,7 @@ export class LayerChain {
     await putWritten(directory, changes, hooksDir);
     if (!this.#dry) {
       await store.touch(key);
+      this.#publisher.sees(directory);
     }
     const { phase, created } = record;
     this.#layers.push({ key, directory, phase, created, isKept: true });
@@ -336,7 +337,7 @@ export class LayerChain {
       const fresh = path.join(this.#request.place.build, 'size');
       try {
         await writeFile(fresh, `${usedKiB} ${inodes}`);
-        await rename(fresh, sizeFile(this.store, top));
+        await rename(fresh, this.store.sizeFile(top));
       } catch {
         // Whoever wants it measures again.
       }
@@ -349,13 +350,19 @@ export class LayerChain {
     if (top === undefined || this.broken !== undefined) {
       return undefined;
     }
-    const text = await readFile(sizeFile(this.store, top), 'utf8').catch(() => '');
+    const text = await readFile(this.store.sizeFile(top), 'utf8').catch(() => '');
     const [, usedKiB, inodes] = /^(\d+) (\d+)$/.exec(text) ?? [];
     return inodes === undefined ? undefined : { usedKiB: Number(usedKiB), inodes: Number(inodes) };
   }
 
+  /** No more layers are to come: what has to be on the disk gets there beside what the build does next. */
+  complete(context: Context): void {
+    this.#publisher.sync(context);
+  }
+
   /** Waits until all that was kept is in the store, or cannot get there. */
   async settle(context: Context): Promise<void> {
+    this.#publisher.sync(context);
     await this.#publisher.settle(context);
   }
 
@@ -389,8 +396,4 @@ async function hasRoom(write: () => Promise<void>): Promise<boolean> {
     }
     throw error;
   }
-}
-
-function sizeFile(store: LayerStore, key: string): string {
-  return path.join(store.pathOf(key), 'size');
 }

@@ -4,13 +4,14 @@
  * A layer that was made in memory is copied once; one that was made in the store's file system is only
  * renamed. What cannot be put there (a full disk) ends the keeping, not the build.
  */
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { type Failure, failureOf } from '../events/failure.ts';
 import { Background } from '../sandbox/background.ts';
+import { runTool } from '../sandbox/process.ts';
 import type { LayerRecord } from './record.ts';
-import { copyMeasured, type LayerStore, measureTree } from './store.ts';
+import { copyMeasured, isUnsynced, type LayerStore, measureTree, unsyncedMark } from './store.ts';
 
 /** A layer that is complete, but for what its tree measures. */
 export interface MadeLayer {
@@ -33,6 +34,8 @@ export class Publisher {
   #fault: string | undefined;
   readonly #errors: unknown[] = [];
   readonly #beside = new Background();
+  /** Layers whose contents may not be on the disk yet. */
+  readonly #unsynced = new Set<string>();
   #number = 0;
 
   /** `build`: the build's own directory in the store. */
@@ -56,6 +59,31 @@ export class Publisher {
   /** Does something small once all that came before is in the store, or cannot get there. */
   afterwards(work: () => Promise<void>): void {
     this.#queue = this.#queue.then(work).catch((error: unknown) => this.#errors.push(error));
+  }
+
+  /** Makes sure that a layer of the store is on the disk, with the next `sync`, if that is not known. */
+  sees(layer: string): void {
+    if (isUnsynced(layer)) {
+      this.#unsynced.add(layer);
+    }
+  }
+
+  /** Has the disk take what came before, where a loss of power would not show that it has not. */
+  sync(context: Context): void {
+    this.afterwards(async () => {
+      if (this.#unsynced.size === 0) {
+        return;
+      }
+      const argv = ['sync', '--file-system', this.#store.directory] as const;
+      const isOnDisk = await runTool(argv, context, { announce: false }).then(
+        () => true,
+        () => false,
+      );
+      for (const layer of isOnDisk ? this.#unsynced : []) {
+        await rm(unsyncedMark(layer), { force: true });
+        this.#unsynced.delete(layer);
+      }
+    });
   }
 
   /** Waits for everything, which from now on is urgent. @throws what something small threw. */
@@ -94,7 +122,9 @@ export class Publisher {
   async #publish({ directory, inMemory, record }: MadeLayer, context: Context): Promise<void> {
     if (!inMemory) {
       const measured = await measureTree(path.join(directory, 'tree'), context);
+      await writeFile(unsyncedMark(directory), '');
       await this.#store.publish(directory, { ...record, ...measured });
+      this.#unsynced.add(this.#store.pathOf(record.key));
       return;
     }
     this.#number += 1;

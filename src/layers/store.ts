@@ -8,6 +8,7 @@
  *           beside/        what it wrote beside the image
  *           size           KiB of the whole tree up to here, once somebody has measured it
  *           owner          belongs to an id of the user's range, where root of a user namespace made it (owner-mark.ts)
+ *           unsynced       made here, and nobody knows yet whether its contents are on the disk
  *           whole, torn    what was found when it was looked at after the machine had started anew
  *     .builds/<id>/        of a running build: its lock, the keys that it uses, layers in the making
  *     .locks/              one file per layer in the making
@@ -51,6 +52,11 @@ export class LayerStore {
 
   pathOf(key: string): string {
     return path.join(this.directory, key);
+  }
+
+  /** KiB and inodes of the tree up to a layer. */
+  sizeFile(key: string): string {
+    return path.join(this.pathOf(key), 'size');
   }
 
   get builds(): string {
@@ -193,6 +199,18 @@ async function spreadOut(directory: string, context: Context): Promise<void> {
 /** The keys that a build with this directory uses; it writes them down before it does. */
 export function keysIn(build: string): readonly string[] {
   return textOrEmpty(path.join(build, 'keys')).split('\n').filter(Boolean);
+}
+
+/**
+ * The file that says that a layer's contents may not be on the disk. What wrote them may have set their sizes
+ * beforehand (dpkg, rpm and journald do), so that no listing shows that they are lost. A copy's are set afterwards.
+ */
+export function unsyncedMark(directory: string): string {
+  return path.join(directory, 'unsynced');
+}
+
+export function isUnsynced(directory: string): boolean {
+  return existsSync(unsyncedMark(directory));
 }
 
 /** The file that says that a layer was found to be torn. */

@@ -91,6 +91,7 @@ async function buildTree(
     await finishOnDevice(run, { ...image, disk: image.disk }, disk);
   } else {
     await runPhases(run, { stage: 'disk', disk, fstab: image.disk });
+    tree.layers?.chain.complete(context);
     await putImages(run, image);
   }
   await loadContainer(build, context);

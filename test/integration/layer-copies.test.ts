@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { openRig } from '../rig/rig.ts';
 
 const MEASURE = fileURLToPath(new URL('../fixtures/measure-layer.mjs', import.meta.url));
 
@@ -63,4 +65,50 @@ test('a tree that cannot be read to its end has no measures', async () => {
     eval "$measure measure from/tree"`);
   assert.equal(printed.length, 2, printed.join('\n'));
   assert.match(printed[1] ?? '', /^Cannot list 'from\/tree': .*find: .*closed.*Permission denied$/);
+});
+
+test('a layer whose contents may not have reached the disk is not used after the machine has stopped', async () => {
+  await using rig = await openRig();
+  const bin = path.join(rig.dir, 'bin');
+  await mkdir(bin);
+  const refuses = path.join(rig.dir, 'refuses');
+  const sync = `#!/bin/sh\n[ ! -e '${refuses}' ] && PATH=\${PATH#*:} exec sync "$@"\n`;
+  await writeFile(path.join(bin, 'sync'), sync, { mode: 0o755 });
+  const env = { PATH: `${bin}:${rig.environment().PATH}` };
+  const build = async (): Promise<string> => {
+    const args = ['-n', '-t', 'tar', '--no-tmpfs', 'tiny'];
+    const result = await rig.run('disk-image-create', args, { env });
+    assert.equal(result.status, 0, result.stdout + result.stderr);
+    return result.stdout;
+  };
+  const store = path.join(rig.cache, 'layers');
+  const layers = async (): Promise<readonly string[]> =>
+    (await readdir(store)).filter((name) => !name.startsWith('.'));
+  const unsynced = async (): Promise<readonly string[]> =>
+    (await layers()).filter((key) => existsSync(path.join(store, key, 'unsynced')));
+
+  await writeFile(refuses, '');
+  await build();
+  await rm(refuses);
+  const made = await layers();
+  assert.deepEqual(await unsynced(), made);
+  // Whoever uses them next does it.
+  assert.match(await build(), /Reusing root\.d/);
+  assert.deepEqual([await layers(), await unsynced()], [made, []]);
+
+  const [first = ''] = made.filter((key) => recordOf(key).includes('"phase":"root"'));
+  await writeFile(
+    path.join(store, first, 'layer.json'),
+    recordOf(first).replace(/"boot":"[^"]*"/, '"boot":"x"'),
+  );
+  assert.match(await build(), /Reusing root\.d/);
+  await rm(path.join(store, first, 'whole'));
+  await writeFile(path.join(store, first, 'unsynced'), '');
+  const after = await build();
+  assert.match(after, /was torn when the machine stopped/);
+  assert.match(after, /Running root\.d/);
+
+  function recordOf(key: string): string {
+    return readFileSync(path.join(store, key, 'layer.json'), 'utf8');
+  }
 });
