@@ -266,7 +266,7 @@ export class LayerChain {
     if (this.broken !== undefined) {
       return false;
     }
-    const special = await specialFile(this.#request.hooksDir, request.hooksWritten);
+    const special = specialFile(this.#request.hooksDir, request.hooksWritten);
     if (special !== undefined) {
       this.breakOff(`${special} in the hook tree is no file that can be copied`);
       return false;

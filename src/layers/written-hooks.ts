@@ -1,19 +1,14 @@
 /** What a phase writes into the hook tree belongs to its layer: `hooks/` there. */
+import { lstatSync } from 'node:fs';
 import { cp, lstat, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /** The first of `written` that is neither a file nor a directory or link, such as a named pipe or a socket. */
-export async function specialFile(
-  hooksDir: string,
-  written: readonly string[],
-): Promise<string | undefined> {
-  for (const name of written) {
-    const found = await lstat(path.join(hooksDir, name));
-    if (!found.isFile() && !found.isDirectory() && !found.isSymbolicLink()) {
-      return name;
-    }
-  }
-  return undefined;
+export function specialFile(hooksDir: string, written: readonly string[]): string | undefined {
+  return written.find((name) => {
+    const found = lstatSync(path.join(hooksDir, name));
+    return !found.isFile() && !found.isDirectory() && !found.isSymbolicLink();
+  });
 }
 
 /** Copies `written` (paths in the hook tree) into a layer in the making. */
