@@ -87,7 +87,6 @@ export class PhaseLayers {
   async enter(entry: PhaseEntry, context: Context): Promise<number> {
     this.#entry = entry;
     this.#inputs = undefined;
-    this.copy.enterPhase();
     const { phase, hooks, stops } = entry;
     const { chain, from } = this.#setup;
     if (stops) {

@@ -40,7 +40,6 @@ export class HooksCopy {
   readonly #directory: string;
   #mounted = false;
   #current = false;
-  #immutable = false;
   #times: AccessTimes = new Map();
 
   /** `directory`: where it is to be mounted; outside of the target. */
@@ -51,11 +50,6 @@ export class HooksCopy {
   /** The hook tree has been changed. */
   outdate(): void {
     this.#current = false;
-  }
-
-  /** Another phase begins: it must not see what hooks may have written there. */
-  enterPhase(): void {
-    this.#current &&= this.#immutable;
   }
 
   /** Mounts `first`, and at `target` a copy of `from`, whose access times are in the past. */
@@ -81,9 +75,9 @@ export class HooksCopy {
     this.#mounted = true;
     const argv: [string, ...string[]] = ['sh', '-c', COPY_AND_MOUNT, 'sh', ...words];
     const said = await runTool(argv, context, { announce: false });
-    this.#immutable = said.includes('immutable');
-    this.#current = true;
-    this.#times = new Map();
+    // Else hooks may write there, which nobody sees who goes on from a layer.
+    this.#current = said.includes('immutable');
+    this.#times = readSince(source).times;
   }
 
   /** What hooks have read of it since it was shown, or since this was asked. */
