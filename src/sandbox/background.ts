@@ -12,6 +12,9 @@ import { mayRaise } from './capabilities.ts';
 import { runTool } from './process.ts';
 import { inUserNamespace } from './user-namespace.ts';
 
+/** Runs $@ as idle work; where no tool for that is installed, as work that is nice. */
+const IDLE = 'chrt --idle --pid 0 $$ 2>/dev/null || renice -n 10 -p $$ >/dev/null 2>&1; exec "$@"';
+
 /** Makes the processes $@, and then what they have started by then, as urgent as others. */
 const HURRY = `
 urgent() { chrt --other --pid 0 "$1" 2>/dev/null || :; }
@@ -38,7 +41,7 @@ export class Background {
       this.#running.add(pid);
     };
     const words: readonly [string, ...string[]] = mayBecomeUrgent()
-      ? ['chrt', '--idle', '0', ...argv]
+      ? ['sh', '-c', IDLE, 'sh', ...argv]
       : ['nice', ...argv];
     try {
       return await runTool(words, context, { announce: false, onStart });

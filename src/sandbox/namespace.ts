@@ -59,7 +59,10 @@ export interface Contained {
   /** The program's descriptor 4, for what we tell it. */
   readonly toProgram: Duplex;
   readonly exit: Promise<Exit>;
-  /** Ends the program, everything that it started and every mount, at once. */
+  /**
+   * Ends the program, everything that it started and every mount, at once. One that has just been started may
+   * have to notice by itself that its descriptor 4 is closed.
+   */
   kill(): void;
 }
 
@@ -89,6 +92,9 @@ export function startContained(
       if (running.pid !== undefined) {
         signalQuietly(running.pid, 'SIGKILL');
       }
+      // unshare may not yet have told the kernel what its child is to die with: the program ends when nobody is
+      // left to tell it anything.
+      toProgram.destroy();
     },
   };
 }

@@ -48,3 +48,15 @@ test('work beside the build is idle until somebody waits for it, with what it ha
     await rm(directory, { recursive: true });
   }
 });
+
+test('where no tool makes work idle it is nice', async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'background-'));
+  try {
+    const link = 'for tool in sh nice renice; do ln -s "$(command -v "$tool")" "$1"; done';
+    execFileSync('sh', ['-c', link, 'sh', directory]);
+    const without = { ...context, toolEnvironment: { PATH: directory } };
+    assert.equal(await new Background().run(['nice'], without), '10');
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
