@@ -6,46 +6,25 @@
  *
  * Once something cannot be kept, nothing after it can: it would stand on ground that is not in the store.
  */
-import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { failureOf } from '../events/failure.ts';
 import { readMemory } from '../sandbox/memory.ts';
+import type { Mount } from '../sandbox/mounts.ts';
+import type { ChainRequest, KeepRequest } from './chain-request.ts';
 import { Claims, requestId } from './claim.ts';
 import type { TreeLayers } from './finished.ts';
-import { type Lookup, type LookupRequest, type LookupRules, lookUp, slotFor } from './lookup.ts';
+import { type Lookup, type LookupRequest, lookUp, slotFor } from './lookup.ts';
 import type { PhaseInputs } from './match.ts';
 import { putMark } from './owner-mark.ts';
 import { noRoomIn, Publisher } from './publisher.ts';
-import { keyOf, LAYER_FORMAT, type LayerInputs } from './record.ts';
+import { keyOf, LAYER_FORMAT } from './record.ts';
 import type { LayerStore, StoredLayer } from './store.ts';
-import { type StackPlace, TreeStack } from './tree-stack.ts';
+import { type MeasuredTree, readSize, writeSize } from './tree-size.ts';
+import { TreeStack } from './tree-stack.ts';
 import { currentBoot, isWhole } from './whole.ts';
 import { putWritten, saveWritten, specialFile } from './written-hooks.ts';
-
-export interface ChainRequest {
-  readonly store: LayerStore;
-  readonly place: StackPlace;
-  /** KiB that must be free in memory for an upper to lie there. */
-  readonly minMemoryKiB: number;
-  readonly rules: LookupRules;
-  readonly hooksDir: string;
-  /** For `ls`: the image that it is made for. */
-  readonly image: string;
-}
-
-/** What one part of a phase did, for its record. */
-export interface KeepRequest {
-  readonly phase: string;
-  readonly inputs: LayerInputs;
-  readonly read: readonly string[];
-  readonly hooksWritten: readonly string[];
-  readonly hooksRemoved: readonly string[];
-  readonly undeclaredNetwork: boolean;
-  readonly durationMs: number;
-  /** Fills `beside/` of the layer. */
-  readonly saveBeside: (directory: string) => Promise<void>;
-}
 
 /** A layer of this build. */
 interface Link {
@@ -56,12 +35,6 @@ interface Link {
   readonly isKept: boolean;
   /** In memory until its copy is needed, else in the store. */
   directory: string;
-}
-
-/** A tree as `du` and `find` see it. */
-export interface MeasuredTree {
-  readonly usedKiB: number;
-  readonly inodes: number;
 }
 
 export class LayerChain {
@@ -233,12 +206,19 @@ export class LayerChain {
     if (this.#stack.mounted) {
       return;
     }
-    const { minMemoryKiB } = this.#request;
-    if (this.#memory && (await readMemory()).availableKiB < minMemoryKiB) {
+    if (this.#memory && !(await this.#hasMemory())) {
       await this.#leaveMemory(context);
     }
-    const trees = this.directories.map((directory) => path.join(directory, 'tree'));
-    await this.#stack.begin(trees, this.#memory ? 'memory' : 'store', context);
+    await this.#stack.begin(this.#trees, this.#memory ? 'memory' : 'store', context);
+  }
+
+  get #trees(): readonly string[] {
+    return this.directories.map((directory) => path.join(directory, 'tree'));
+  }
+
+  /** Whether one more upper may lie in memory. */
+  async #hasMemory(): Promise<boolean> {
+    return (await readMemory()).availableKiB >= this.#request.minMemoryKiB;
   }
 
   /** Goes on in the store's file system, and gives back what layers take of the memory. */
@@ -260,9 +240,10 @@ export class LayerChain {
 
   /**
    * Makes a layer of what was done since `begin`; false when the tree goes on as it is. One in memory gets
-   * into the store beside what comes next: `settle` waits for it.
+   * into the store beside what comes next: `settle` waits for it. `remount`: the work goes on, with these mounts in
+   * the tree; where that can be done in one go, `mounted` says so.
    */
-  async keep(request: KeepRequest, context: Context): Promise<boolean> {
+  async keep(request: KeepRequest, context: Context, remount?: readonly Mount[]): Promise<boolean> {
     if (this.broken !== undefined) {
       return false;
     }
@@ -271,7 +252,9 @@ export class LayerChain {
       this.breakOff(`${special} in the hook tree is no file that can be copied`);
       return false;
     }
-    const outcome = await this.#stack.take(context);
+    const goesOn = remount !== undefined && this.#memory && (await this.#hasMemory());
+    const onTop = goesOn ? { trees: this.#trees, mounts: remount } : undefined;
+    const outcome = await this.#stack.take(context, onTop);
     if (outcome.kind === 'kept') {
       if (outcome.lasting) {
         this.breakOff(outcome.why);
@@ -328,31 +311,21 @@ export class LayerChain {
   }
 
   /** Notes how large the whole tree is, for builds that get to this layer again. */
-  noteSize({ usedKiB, inodes }: MeasuredTree): void {
+  noteSize(size: MeasuredTree): void {
     const { top } = this;
     if (top === undefined || this.broken !== undefined) {
       return;
     }
-    this.#publisher.afterwards(async () => {
-      const fresh = path.join(this.#request.place.build, 'size');
-      try {
-        await writeFile(fresh, `${usedKiB} ${inodes}`);
-        await rename(fresh, this.store.sizeFile(top));
-      } catch {
-        // Whoever wants it measures again.
-      }
-    });
+    const { build } = this.#request.place;
+    this.#publisher.afterwards(() => writeSize(this.store.sizeFile(top), size, build));
   }
 
   /** How large the whole tree is, where a build has measured it. */
   async knownSize(): Promise<MeasuredTree | undefined> {
     const { top } = this;
-    if (top === undefined || this.broken !== undefined) {
-      return undefined;
-    }
-    const text = await readFile(this.store.sizeFile(top), 'utf8').catch(() => '');
-    const [, usedKiB, inodes] = /^(\d+) (\d+)$/.exec(text) ?? [];
-    return inodes === undefined ? undefined : { usedKiB: Number(usedKiB), inodes: Number(inodes) };
+    return top === undefined || this.broken !== undefined
+      ? undefined
+      : readSize(this.store.sizeFile(top));
   }
 
   /** No more layers are to come: what has to be on the disk gets there beside what the build does next. */

@@ -2,6 +2,7 @@
  * The target root as a stack of layers with a fresh upper on top, which becomes the next layer.
  *
  *     unmounted ──begin──▶ mounted ──take──▶ unmounted, one layer more to come
+ *                             │ └──take, and on──▶ mounted on top of that layer
  *                             │ busy, or somebody else's mount in it
  *                             └──────────▶ mounted: what comes next goes into the same upper
  *
@@ -10,17 +11,15 @@
  * its directory is the tree itself, which programs that make files are served faster by.
  */
 import { mkdirSync, rmSync } from 'node:fs';
-import { readFile, rm, rmdir } from 'node:fs/promises';
+import { readFile, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../events/event.ts';
 import {
   exists,
-  MOUNT_ALL,
   type Mount,
   mountAll,
   mountsBelow,
-  mountWords,
   topMountsBelow,
   unmountBelow,
 } from '../sandbox/mounts.ts';
@@ -31,6 +30,7 @@ import { inUserNamespace } from '../sandbox/user-namespace.ts';
 import { HOOKS_VIEW, type HookMounts, hookMounts } from './binds.ts';
 import { nameLower } from './lower-names.ts';
 import type { BindRecord } from './record.ts';
+import { changeTree, type NewTree } from './tree-mounts.ts';
 
 export interface StackPlace {
   /** Of this build, below the layer store. */
@@ -55,6 +55,14 @@ export type TakeOutcome =
   | { readonly kind: 'taken'; readonly taken: Taken }
   /** Still mounted: the reason is for a person. */
   | { readonly kind: 'kept'; readonly why: string; readonly lasting: boolean };
+
+/** How the work goes on when an upper has been taken: with a fresh one on top of it. */
+export interface OnTop {
+  /** That lie below, lowest first, without the one that is taken. Absolute. */
+  readonly trees: readonly string[];
+  /** What is mounted in the tree and has to be there again. */
+  readonly mounts: readonly Mount[];
+}
 
 interface Mounted {
   readonly directory: string;
@@ -97,7 +105,7 @@ export class TreeStack {
 
   /** Where changes go, while the tree is mounted. */
   get upper(): string | undefined {
-    return this.#mounted === undefined ? undefined : path.join(this.#mounted.directory, 'tree');
+    return this.#mounted === undefined ? undefined : treeOf(this.#mounted.directory);
   }
 
   /** Whether the kernel lets us do this with an upper in the store's file system, or in memory. */
@@ -142,12 +150,23 @@ export class TreeStack {
     if (this.#mounted !== undefined) {
       return;
     }
+    const { mounted, entering } = this.#fresh(trees, where);
+    const view = this.#view;
+    await this.#orNothing(changeTree({ to: entering, view }, context), context);
+    this.#mounted = mounted;
+  }
+
+  /** A fresh upper, and how it is mounted on top of trees. */
+  #fresh(
+    trees: readonly string[],
+    where: 'store' | 'memory',
+  ): { readonly mounted: Mounted; readonly entering: NewTree } {
     const { build, memory, targetRoot } = this.#place;
     const inMemory = where === 'memory' && memory !== undefined;
     this.#number += 1;
     const directory = path.join(inMemory ? memory : build, String(this.#number));
     const upper = path.join(directory, 'tree');
-    const work = `${directory}.work`;
+    const work = workOf(directory);
     const empty = path.join(build, 'empty');
     for (const each of [upper, work, empty]) {
       mkdirSync(each, { recursive: true, mode: 0o755 });
@@ -166,19 +185,24 @@ export class TreeStack {
           work: shortened(work),
           target: targetRoot,
         });
-    const words = await mountWords([tree, ...this.#bindMounts()]);
-    const argv = ['sh', '-c', ENTER, 'sh', trees.at(-1) ?? '', upper, ...words] as const;
-    await runTool(argv, context, {
-      announce: false,
-      cwd: base,
-      env: OVERLAY_ENVIRONMENT,
-      hint: `The tree has ${trees.length} layers. To build without layers: --no-cache`,
-    }).catch(async (error: unknown) => {
+    return {
+      mounted: { directory, inMemory, plain },
+      entering: {
+        base,
+        upper: { directory: upper, from: trees.at(-1) },
+        mounts: [tree, ...this.#bindMounts()],
+        hint: `The tree has ${trees.length} layers. To build without layers: --no-cache`,
+      },
+    };
+  }
+
+  /** Leaves nothing mounted where a tree could not be. */
+  async #orNothing<T>(entering: Promise<T>, context: Context): Promise<T> {
+    return entering.catch(async (error: unknown) => {
       // The tree may be mounted, and a hook's mount in it has failed.
       await this.#unmountAll(context).catch(() => {});
       throw error;
     });
-    this.#mounted = { directory, inMemory, plain };
   }
 
   /** What hooks have mounted in the tree now. */
@@ -188,8 +212,11 @@ export class TreeStack {
     return hookMounts(mountinfo, { targetRoot, runPaths, passing });
   }
 
-  /** Ends the use of the upper, if nobody is in it any more. */
-  async take(context: Context): Promise<TakeOutcome> {
+  /**
+   * Ends the use of the upper, if nobody is in it any more. `onTop`: a fresh one is mounted at once, if that can be done
+   * without looking at the old one: see `mounted`.
+   */
+  async take(context: Context, onTop?: OnTop): Promise<TakeOutcome> {
     const mounted = this.#mounted;
     if (mounted === undefined) {
       throw new Error('There is no upper to take');
@@ -200,40 +227,61 @@ export class TreeStack {
       return { kind: 'kept', why: `a hook has mounted ${other}`, lasting: true };
     }
     this.#binds = binds;
-    if (!(await this.#isAlone(context)) || !(await this.#leave(context))) {
+    // Another one could not be looked into, or gets another name.
+    const wanted = mounted.inMemory && !mounted.plain ? onTop : undefined;
+    if (!(await this.#isAlone(context)) || !(await this.#leave(mounted, wanted, context))) {
       await this.#restoreBinds(context);
       return { kind: 'kept', why: 'a process that a hook left runs in it', lasting: false };
     }
     // Only now that nobody makes and removes files in it.
-    const upper = path.join(mounted.directory, 'tree');
+    const upper = treeOf(mounted.directory);
     if (mounted.plain && (await hasWhiteout(upper, context))) {
       await mountAll([this.#plainMount(upper), ...this.#bindMounts()], context);
+      this.#mounted = mounted;
       const why = 'a device 0:0 is in it, which in a layer stands for a file that was removed';
       return { kind: 'kept', why, lasting: true };
     }
-    this.#mounted = undefined;
-    await rm(`${mounted.directory}.work`, { recursive: true, force: true });
+    rmSync(workOf(mounted.directory), { recursive: true, force: true });
     const { directory, inMemory } = mounted;
     return { kind: 'taken', taken: { directory, inMemory, binds } };
   }
 
-  /** Unmounts the tree and all in it; false when somebody is in it. */
-  async #leave(context: Context): Promise<boolean> {
+  /**
+   * Unmounts the tree and all in it, and mounts what comes on top, if it has not taken long; false when somebody is in
+   * it.
+   */
+  async #leave(mounted: Mounted, onTop: OnTop | undefined, context: Context): Promise<boolean> {
     const { targetRoot } = this.#place;
+    const view = this.#view;
     const inside = topMountsBelow(await readFile('/proc/self/mountinfo', 'utf8'), targetRoot);
-    const view = path.join(targetRoot, HOOKS_VIEW);
-    const argv = ['sh', '-c', LEAVE, 'sh', targetRoot, view, ...inside] as const;
-    const left = await runTool(argv, context, { announce: false }).then(
-      () => true,
-      () => false,
-    );
-    if (left) {
+    const from = { root: targetRoot, inside };
+    const next =
+      onTop === undefined
+        ? undefined
+        : this.#fresh([...onTop.trees, treeOf(mounted.directory)], 'memory');
+    const to =
+      next === undefined
+        ? undefined
+        : { ...next.entering, mounts: [...next.entering.mounts, ...(onTop?.mounts ?? [])] };
+    const change = { from, view, ...(to === undefined ? {} : { to }) };
+    if (await this.#orNothing(changeTree(change, context), context)) {
+      this.#mounted = next?.mounted;
       return true;
     }
-    context.signal.throwIfAborted();
+    for (const unused of next === undefined ? [] : [next.mounted.directory]) {
+      rmSync(unused, { recursive: true });
+      rmSync(workOf(unused), { recursive: true });
+    }
     await unmountBelow(targetRoot, context);
     await rmdir(view).catch(() => {});
-    return soon(() => this.#unmount(context), context);
+    const left = await soon(() => this.#unmount(context), context);
+    this.#mounted = left ? undefined : mounted;
+    return left;
+  }
+
+  /** Where hooks in the target see the hook tree. */
+  get #view(): string {
+    return path.join(this.#place.targetRoot, HOOKS_VIEW);
   }
 
   /** Whether no process has mounts of its own: the tree among them would stay when ours has gone. */
@@ -275,6 +323,16 @@ export class TreeStack {
   }
 }
 
+/** The upper in a directory that becomes a layer. */
+function treeOf(directory: string): string {
+  return path.join(directory, 'tree');
+}
+
+/** What the overlay needs beside it. */
+function workOf(directory: string): string {
+  return `${directory}.work`;
+}
+
 /** A path in which placeholders stand for what varies by run, as it is in this run. Pure. */
 export function hereAgain(text: string, runPaths: ReadonlyMap<string, string>): string {
   return [...runPaths].reduce(
@@ -311,26 +369,3 @@ async function hasWhiteout(tree: string, context: Context): Promise<boolean> {
   const devices = await runTool([...argv], context, { announce: false });
   return devices.split('\n').includes('0:0');
 }
-
-/**
- * Mounts a tree: attributes of its root come from $1, if that is not empty, to $2; what to mount follows. The
- * root directory of an overlay is its upper's. Only tar can name, and copy, all extended attributes.
- */
-const ENTER = `
-from=$1 to=$2
-shift 2
-attributes() {
-    tar --directory "$1" --format=posix --numeric-owner --no-recursion \\
-        --xattrs '--xattrs-include=*' '--xattrs-exclude=*.overlay.*' "$2" --file - .
-}
-[ -z "$from" ] || attributes "$from" --create | attributes "$to" --extract || exit
-${MOUNT_ALL}`;
-
-/** Unmounts the tree $1, without the empty directory $2, and first what is mounted in it. */
-const LEAVE = `
-tree=$1 view=$2
-shift 2
-[ $# -eq 0 ] || umount --lazy --no-canonicalize "$@" || exit
-[ ! -d "$view" ] || rmdir "$view" || exit
-exec umount "$tree"
-`;

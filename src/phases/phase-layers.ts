@@ -17,15 +17,15 @@ import { mayCut } from '../layers/lower-names.ts';
 import { type PhaseInputs, usedInputs } from '../layers/match.ts';
 import type { StoredLayer } from '../layers/store.ts';
 import { readSince } from '../layers/trace.ts';
-import { listEntries } from '../run-parts/list.ts';
-import { selectHooks } from '../run-parts/select.ts';
+import type { Mount } from '../sandbox/mounts.ts';
 import { spokenFor } from './declared-network.ts';
 import { type EnvironmentRequest, phaseEnvironment } from './environment.ts';
-import { FINGERPRINT_FOLDER, type Fingerprint, readFingerprint } from './fingerprints.ts';
+import { FINGERPRINT_FOLDER, type Fingerprint } from './fingerprints.ts';
 import { readNamedInputs } from './named-inputs.ts';
+import { askFingerprint } from './phase-hooks.ts';
 import { type BuildInputs, visibleNames } from './phase-inputs.ts';
 import { PhaseTrace } from './phase-trace.ts';
-import { PHASES, type Phase, type PhaseName } from './table.ts';
+import type { Phase, PhaseName } from './table.ts';
 import { HooksCopy } from './target-hooks.ts';
 
 /** A hook that took this long has a layer's end behind it. */
@@ -143,8 +143,12 @@ export class PhaseLayers {
     return broken === undefined && durationMs >= CUT_AFTER_MS && mayCut(keys.length);
   }
 
-  /** Keeps what these hooks did as a layer; false when it goes into the next one. */
-  async keep(ran: readonly string[], context: Context): Promise<boolean> {
+  /** Keeps what these hooks did as a layer; false when it goes into the next one. `remount`: as in `LayerChain.keep`. */
+  async keep(
+    ran: readonly string[],
+    context: Context,
+    remount?: readonly Mount[],
+  ): Promise<boolean> {
     const trace = this.#trace;
     const entry = this.#entry;
     const inputs = this.#inputs;
@@ -188,6 +192,7 @@ export class PhaseLayers {
         },
       },
       context,
+      remount,
     );
     if (!kept) {
       return false;
@@ -366,26 +371,4 @@ export class PhaseLayers {
       this.#changed.add(name);
     }
   }
-}
-
-/** The hooks of a phase as they are in the hook tree now, in run order. */
-export async function hooksOf(
-  phase: Phase,
-  environment: EnvironmentRequest,
-): Promise<readonly string[]> {
-  const env = phaseEnvironment(environment, phase);
-  const folder = path.join(environment.paths.hooksDir, `${phase.name}.d`);
-  return selectHooks(listEntries(folder), env.RUN_PARTS_REGEX).run;
-}
-
-/** What `fingerprint.d` says of a phase. @throws Failed `hook`. */
-export function askFingerprint(
-  phase: Phase,
-  environment: EnvironmentRequest,
-  context: Context,
-): Promise<Fingerprint> {
-  const { paths, plan } = environment;
-  const env = phaseEnvironment(environment, PHASES[0] ?? phase);
-  const { hooksDir } = paths;
-  return readFingerprint({ phase: phase.name, hooksDir, env, cwd: plan.image.cwd }, context);
 }

@@ -16,7 +16,8 @@ import {
   TARGET_HOOKS,
 } from './environment.ts';
 import { withHint } from './failure-hints.ts';
-import { hooksOf, type PhaseLayers } from './phase-layers.ts';
+import { hooksOf } from './phase-hooks.ts';
+import type { PhaseLayers } from './phase-layers.ts';
 import { RunRecorder, wasEntered } from './run-record.ts';
 import type { Phase } from './table.ts';
 import { showHooks } from './target-hooks.ts';
@@ -128,13 +129,11 @@ async function workInTree(run: TreeRun, done: number, context: Context): Promise
             view.note();
             await wasTouched();
             run.pipes?.prepare();
-            const isKept = await layers.keep(sofar.slice(kept), context);
-            await view.close();
-            if (isKept) {
-              kept = sofar.length;
-              await layers.cut(done + kept, context);
-            }
-            await view.open();
+            const isKept = await layers.keep(sofar.slice(kept), context, view.mounts);
+            kept = isKept ? sofar.length : kept;
+            await view.goOn(isKept && layers.chain.mounted, async () =>
+              isKept ? layers.cut(done + kept, context) : undefined,
+            );
           },
         };
   }
@@ -145,6 +144,7 @@ class PhaseView implements AsyncDisposable {
   readonly #run: PhaseRun;
   readonly #context: Context;
   #scope: Scope | undefined;
+  #first: readonly Mount[] = [];
 
   constructor(run: PhaseRun, context: Context) {
     this.#run = run;
@@ -167,6 +167,37 @@ class PhaseView implements AsyncDisposable {
     } else {
       await mountAll(first, this.#context);
     }
+    this.#first = first;
+  }
+
+  /** For whoever mounts the tree anew: what has to be mounted in it. Undefined where that has to be made first. */
+  get mounts(): readonly Mount[] | undefined {
+    const { phase, environment, layers } = this.#run;
+    const shown =
+      phase.where === 'host'
+        ? []
+        : layers?.copy.mountsAt(path.join(environment.paths.targetRoot, TARGET_HOOKS));
+    return shown && [...this.#first, ...shown];
+  }
+
+  /** Goes on in a tree that has been mounted anew, with `mounts`, or that `ready` sees to; both do more besides. */
+  async goOn(isMounted: boolean, ready: () => Promise<void>): Promise<void> {
+    if (isMounted) {
+      await Promise.all([ready(), this.#renew()]);
+      return;
+    }
+    await this.close();
+    await ready();
+    await this.open();
+  }
+
+  async #renew(): Promise<void> {
+    const { phase, environment, layers } = this.#run;
+    const { targetRoot, hooksDir } = environment.paths;
+    const others = await missingFilesystems(phase, targetRoot, this.#context);
+    await mountAll(others, this.#context);
+    this.#first = [...this.#first, ...others];
+    await layers?.watch(hooksDir);
   }
 
   /** Notes what was read, while it can still be seen. */

@@ -52,6 +52,11 @@ export class HooksCopy {
     this.#current = false;
   }
 
+  /** What shows the copy that is there; undefined where it has to be made. */
+  mountsAt(target: string): readonly Mount[] | undefined {
+    return this.#current ? this.#seenAt(target) : undefined;
+  }
+
   /** Mounts `first`, and at `target` a copy of `from`, whose access times are in the past. */
   async show(
     where: { readonly from: string; readonly target: string; readonly first: readonly Mount[] },
@@ -59,13 +64,7 @@ export class HooksCopy {
   ): Promise<void> {
     const { from, target, first } = where;
     const source = this.#directory;
-    // In two steps. Source: mount(8): of a new bind mount, flags of its own are not asked for.
-    const seen = ['bind', 'remount,bind,strictatime'].map((options) => ({
-      source,
-      target,
-      options,
-    }));
-    const mounts = [...first, ...seen];
+    const mounts = [...first, ...this.#seenAt(target)];
     if (this.#current) {
       await mountAll(mounts, context);
       return;
@@ -78,6 +77,12 @@ export class HooksCopy {
     // Else hooks may write there, which nobody sees who goes on from a layer.
     this.#current = said.includes('immutable');
     this.#times = readSince(source).times;
+  }
+
+  /** In two steps. Source: mount(8): of a new bind mount, flags of its own are not asked for. */
+  #seenAt(target: string): readonly Mount[] {
+    const options = ['bind', 'remount,bind,strictatime'];
+    return options.map((each) => ({ source: this.#directory, target, options: each }));
   }
 
   /** What hooks have read of it since it was shown, or since this was asked. */

@@ -70,17 +70,23 @@ while [ "$_dib_verb" != end ]; do
         ;;
     save)
         _dib_text=$(
-            printf 'cd -- %q\n' "$PWD"
+            ulimit -aS
+            printf '%s' "$_dib_nonce"
+            ulimit -aH
+            printf '%scd -- %q\n' "$_dib_nonce" "$PWD"
             export -p
             export -pf
-            printf 'umask %s\n' "$(umask)"
-            for _dib_kind in S H; do
-                ulimit "-a$_dib_kind" | while read -r _dib_line; do
-                    [[ $_dib_line =~ -([a-zA-Z])\)\ +(.*)$ ]] || continue
-                    printf 'ulimit -%s -%s %s\n' "$_dib_kind" "${'$'}{BASH_REMATCH[1]}" "${'$'}{BASH_REMATCH[2]}"
-                done
-            done
+            umask -p
         ) 2>&-
+        _dib_limit=$'-([a-zA-Z])\\) +([^\n]+)'
+        for _dib_kind in S H; do
+            _dib_limits=${'$'}{_dib_text%%"$_dib_nonce"*}
+            _dib_text=${'$'}{_dib_text#*"$_dib_nonce"}
+            while [[ $_dib_limits =~ $_dib_limit ]]; do
+                _dib_limits=${'$'}{_dib_limits#*"${'$'}{BASH_REMATCH[0]}"}
+                _dib_text+=$'\n'"ulimit -$_dib_kind -${'$'}{BASH_REMATCH[1]} ${'$'}{BASH_REMATCH[2]}"
+            done
+        done
         printf -v _dib_text %q "$_dib_text"
         for ((_dib_at = 0; _dib_at < ${'$'}{#_dib_text}; _dib_at += 900)); do
             printf '\0%s =%s\n' "$_dib_nonce" "${'$'}{_dib_text:_dib_at:900}" >&61

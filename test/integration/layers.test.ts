@@ -181,7 +181,12 @@ test('a long hook is not repeated because a later one has changed, and hooks do 
   await using rig = await openLayered();
   const later = (word: string): Record<string, ElementFile> => ({
     'install.d/20-long': hook('sleep 1.1; echo long >/etc/long'),
-    'install.d/30-later': hook(`echo ${word} "$LAYERED" "$(umask)" >/etc/later`),
+    'install.d/30-later': hook(`
+      echo ${word} >/etc/later
+      [ "$LAYERED $(umask) $(ulimit -Sn) $(ulimit -Hn)" = '1 0027 1200 1300' ]
+      [ -e /proc/self/status ] && [ -c /dev/null ] && [ -e /tmp/in_target.d/made ]
+      [[ "$(</proc/self/mountinfo)" = *' /var/shared '* ]]`),
+    'environment.d/20-limits': 'ulimit -Sn 1200\nulimit -Hn 1300\n',
   });
   await rig.element('long', later('one'));
   await built(rig, 'long');
@@ -193,6 +198,24 @@ test('a long hook is not repeated because a later one has changed, and hooks do 
     (event) => event.kind === 'environment-file' && event.path.includes('install.d'),
   );
   assert.equal(new Set(sourced.map((event) => JSON.stringify(event))).size, sourced.length);
+});
+
+test('a phase goes on in the same layer where a process that a long hook left is in the tree', async () => {
+  await using rig = await openLayered();
+  await rig.element('leaving', {
+    'install.d/20-long': hook(
+      'sleep 1.1; (cd /etc; exec sleep 1000 >/dev/null 2>&1) & echo $! >/etc/left',
+    ),
+    'install.d/30-later': hook(`
+      [ -e /proc/self/status ] && [ -e /tmp/in_target.d/made ]
+      kill "$(</etc/left)"; wait`),
+  });
+  const first = await built(rig, 'leaving');
+  const kept = first.events.filter(
+    (event) => event.kind === 'layer' && event.outcome === 'kept' && event.phase === 'install',
+  );
+  assert.equal(kept.length, 1);
+  assert.deepEqual(outcomes(await built(rig, 'leaving')), reused(...ALL));
 });
 
 test('two builds of the same at once make each layer once', async () => {
