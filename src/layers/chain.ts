@@ -128,9 +128,13 @@ export class LayerChain {
     return this.#stack.mounted;
   }
 
-  /** From here on nothing is kept: what is in the tree is not what hooks make of their inputs. */
+  /**
+   * From here on nothing is kept: what is in the tree is not what hooks make of their inputs. Whoever
+   * waits for it makes it.
+   */
   breakOff(why: string): void {
     this.#broken ??= why;
+    this.release();
   }
 
   /** Looks for the next layer, and holds on to it when there is one. */

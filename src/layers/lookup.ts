@@ -29,6 +29,8 @@ export interface LookupRequest {
   readonly parent: string;
   readonly phase: string;
   readonly inputs: PhaseInputs;
+  /** Layers of more hooks are not asked for. */
+  readonly most?: number;
 }
 
 /** Where children of a layer are, of one phase. */
@@ -47,7 +49,7 @@ export async function lookUp(
   store: LayerStore,
   rules: LookupRules,
 ): Promise<Lookup> {
-  const { parent, phase, inputs } = request;
+  const { parent, phase, inputs, most = inputs.hooks.length } = request;
   const slot = slotFor(parent, phase, rules);
   const age: AgeRule = { nowMs: Date.now(), maxAgeMs: rules.maxAgeMs };
   const whole = (await store.candidates(slot)).filter(
@@ -61,7 +63,9 @@ export async function lookUp(
     ),
   }));
   const fitting = candidates
-    .filter(({ changes }) => changes.length === 0)
+    .filter(
+      ({ layer, changes }) => changes.length === 0 && layer.record.inputs.hooks.length <= most,
+    )
     .sort((a, b) => b.layer.record.inputs.hooks.length - a.layer.record.inputs.hooks.length);
   const lacking: (readonly Change[])[] = [];
   for (const { layer } of fitting) {

@@ -26,6 +26,29 @@ export function hookPoint(when: When, directory: string, hook: string): string {
   return `${when}-${directory}/${hook}`;
 }
 
+/**
+ * How many of a phase's first hooks are done before the build first stops in it: layers may stand for those.
+ * Undefined when it does not stop there.
+ */
+export function hooksBeforeStop(
+  points: readonly string[],
+  phase: string,
+  hooks: readonly string[],
+): number | undefined {
+  if (points.includes(phasePoint('before', phase))) {
+    return 0;
+  }
+  for (const [index, hook] of hooks.entries()) {
+    if (points.includes(hookPoint('before', `${phase}.d`, hook))) {
+      return index;
+    }
+    if (points.includes(hookPoint('after', `${phase}.d`, hook))) {
+      return index + 1;
+    }
+  }
+  return points.includes(phasePoint('after', phase)) ? hooks.length : undefined;
+}
+
 /** The points written out, without duplicates. @throws Failed `usage` that tells of every unknown one. */
 export function resolveBreakPoints(
   given: readonly string[],

@@ -81,7 +81,10 @@ function sceneRows(scene: BreakScene): readonly (readonly [string, string])[] {
 
 function hookRows(stop: Stop, source: string | undefined): readonly (readonly [string, string])[] {
   const owner = stop.element === undefined ? '' : ` of element '${stop.element}'`;
-  const ran = stop.ran.map(({ hook, durationMs }) => `${hook} (${renderDuration(durationMs)})`);
+  const ran = [
+    ...stop.passed.map((hook) => `${hook} (in a layer)`),
+    ...stop.ran.map(({ hook, durationMs }) => `${hook} (${renderDuration(durationMs)})`),
+  ];
   return [
     ['hook', `${stop.name}${owner}`],
     ...(source === undefined ? [] : [['file', source] as const]),

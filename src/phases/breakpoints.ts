@@ -33,6 +33,8 @@ export interface BreakSite {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly recorder: RunRecorder;
+  /** Told of each stop when it begins: how long it takes is up to a person. */
+  readonly onStop: () => void;
 }
 
 /** Refuses, before anything is built, break points that could only end the build. @throws Failed `usage`. */
@@ -125,6 +127,7 @@ export class PhaseBreaks {
     // Upstream's `break_outside_target` is for errors alone.
     const outsideTarget = this.#breakers.plan.outsideTarget && point === AFTER_ERROR;
     this.touched = true;
+    this.#site.onStop();
     await recorder.update({ stopped: point });
     const outcome = await runBreak({
       scene: {

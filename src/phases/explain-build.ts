@@ -151,7 +151,7 @@ class Explainer {
     const layers = this.#open(chain);
     for (const { phase, hooks, ...asked } of phases) {
       const before = chain.keys.length;
-      const entry = { phase, hooks, environment, engine, stops: false, ...asked };
+      const entry = { phase, hooks, environment, engine, ...asked };
       if ((await layers.enter(entry, this.#context)) < hooks.length) {
         await this.#rest(phase, 'what comes before it is new');
         return false;

@@ -51,8 +51,8 @@ export interface PhaseEntry {
   readonly environment: EnvironmentRequest;
   /** What the engine puts into the tree before the phase. */
   readonly engine: Readonly<Record<string, string>>;
-  /** Somebody wants to stop in this phase. */
-  readonly stops: boolean;
+  /** How many hooks are done when the build first stops in this phase; absent when it does not. */
+  readonly beforeStop?: number | undefined;
   /** What `fingerprint.d` says, where it has been asked already. */
   readonly asked?: Promise<Fingerprint>;
 }
@@ -87,24 +87,22 @@ export class PhaseLayers {
   async enter(entry: PhaseEntry, context: Context): Promise<number> {
     this.#entry = entry;
     this.#inputs = undefined;
-    const { phase, hooks, stops } = entry;
+    const { phase, hooks, beforeStop } = entry;
     const { chain, from } = this.#setup;
-    if (stops) {
-      chain.breakOff('the build stops in it');
-    }
     this.#anew ||= phase.name === from;
-    if (hooks.length === 0 || chain.broken !== undefined) {
-      return 0;
-    }
+    const most = chain.broken === undefined ? (beforeStop ?? hooks.length) : 0;
     let done = 0;
-    while (done < hooks.length) {
+    while (done < most) {
       this.#inputs = await this.#gather(entry, done, context);
-      const layer = chain.broken === undefined ? await this.#find(context) : undefined;
+      const layer = chain.broken === undefined ? await this.#find(most - done, context) : undefined;
       if (layer === undefined) {
         return done;
       }
       await this.#reuse(layer, context);
       done += layer.record.inputs.hooks.length;
+    }
+    if (beforeStop !== undefined) {
+      chain.breakOff('the build stops in it');
     }
     return done;
   }
@@ -239,11 +237,12 @@ export class PhaseLayers {
   async leave(context: Context): Promise<void> {
     this.chain.release();
     const { broken } = this.chain;
-    if (this.#trace !== undefined && broken !== undefined && this.#entry?.stops === false) {
+    const entry = this.#entry;
+    if (this.#trace !== undefined && broken !== undefined && entry?.beforeStop === undefined) {
       context.emit({
         kind: 'message',
         level: 'warning',
-        text: `Phase ${this.#entry.phase.name} and those after it are not kept for the next build: ${broken}`,
+        text: `Phase ${entry?.phase.name} and those after it are not kept for the next build: ${broken}`,
       });
     }
     if (broken !== undefined) {
@@ -279,8 +278,8 @@ export class PhaseLayers {
     };
   }
 
-  /** A layer that fits; otherwise the right to make one. */
-  async #find(context: Context): Promise<StoredLayer | undefined> {
+  /** A layer that fits, of so many hooks at most; otherwise the right to make one. */
+  async #find(most: number, context: Context): Promise<StoredLayer | undefined> {
     const phase = this.#entry?.phase.name ?? '';
     const inputs = this.#inputs;
     if (inputs === undefined) {
@@ -291,7 +290,7 @@ export class PhaseLayers {
       await chain.claim(phase, inputs, context);
       return this.#miss(['--cache-from asks for it'], context);
     }
-    const first = await chain.lookUp({ phase, inputs }, context);
+    const first = await chain.lookUp({ phase, inputs, most }, context);
     if (first.kind === 'hit') {
       return first.layer;
     }
@@ -300,7 +299,7 @@ export class PhaseLayers {
     }
     await chain.claim(phase, inputs, context);
     // Somebody may have made it while we looked, or while we waited.
-    const second = await chain.lookUp({ phase, inputs }, context);
+    const second = await chain.lookUp({ phase, inputs, most }, context);
     return second.kind === 'hit'
       ? second.layer
       : this.#miss(

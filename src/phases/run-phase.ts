@@ -8,6 +8,7 @@ import { runParts } from '../run-parts/run.ts';
 import { exists, type Mount, mountAll, readyKernelFilesystems } from '../sandbox/mounts.ts';
 import { PipeAhead } from '../sandbox/pipe.ts';
 import { Scope } from '../sandbox/scope.ts';
+import { hooksBeforeStop } from './break-names.ts';
 import { type Breakers, PhaseBreaks } from './breakpoints.ts';
 import {
   type EnvironmentRequest,
@@ -55,10 +56,10 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
   }
   const { phase, environment, engine } = run;
   const hooks = await hooksOf(phase, environment);
-  const stops = environment.plan.breaks.points.some((point) => isIn(point, phase));
+  const beforeStop = hooksBeforeStop(environment.plan.breaks.points, phase.name, hooks);
   try {
-    const done = await layers.enter({ phase, hooks, environment, engine, stops }, context);
-    if (done === hooks.length && !stops) {
+    const done = await layers.enter({ phase, hooks, environment, engine, beforeStop }, context);
+    if (done === hooks.length && beforeStop === undefined) {
       await (layers.chain.keys.length === 0 ? run.check() : undefined);
       return { touched: false };
     }
@@ -73,15 +74,13 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
   }
 }
 
-/** Whether a break point is in this phase. */
-function isIn(point: string, { name }: Phase): boolean {
-  return new RegExp(`^(?:before|after)-${name}(?:$|\\.d/)`).test(point);
-}
-
 interface TreeRun extends PhaseRun {
   /** What the hooks' shells print into. */
   readonly pipes?: PipeAhead;
 }
+
+/** Why nothing more is kept. */
+const SOMEBODY = 'somebody was in it';
 
 /** `done`: how many of the first hooks a layer has. */
 async function workInTree(run: TreeRun, done: number, context: Context): Promise<PhaseResult> {
@@ -93,7 +92,8 @@ async function workInTree(run: TreeRun, done: number, context: Context): Promise
   const { cwd } = environment.plan.image;
   const recorder = new RunRecorder(phase, environment, env);
   await recorder.update({});
-  const site = { phase, paths: environment.paths, tree: run.tree, env, cwd, recorder };
+  const onStop = (): void => layers?.chain.breakOff(SOMEBODY);
+  const site = { phase, paths: environment.paths, tree: run.tree, env, cwd, recorder, onStop };
   const breaks = new PhaseBreaks(site, run.breakers, context);
   await breaks.atPhase('before');
   let kept = 0;
@@ -114,7 +114,7 @@ async function workInTree(run: TreeRun, done: number, context: Context): Promise
   async function wasTouched(): Promise<boolean> {
     const somebody = breaks.touched || (await wasEntered(environment.paths.buildDir));
     if (somebody) {
-      layers?.chain.breakOff('somebody was in it');
+      layers?.chain.breakOff(SOMEBODY);
     }
     return somebody;
   }

@@ -35,11 +35,12 @@ export async function runParts(request: PartsRequest, context: Context): Promise
   await using drivers = new Scope();
   const lastLines: string[] = [];
   const open = (): Promise<Driver> => openDriver(request, context, { drivers, lastLines });
-  const run: Run = { request, context, lastLines, ran: [], open, driver: await open() };
+  const run: Run = { request, context, lastLines, passed: [], ran: [], open, driver: await open() };
   const selection = selectHooks(
     await entriesFor(run, ''),
     request.pattern ?? request.env.RUN_PARTS_REGEX,
   );
+  run.passed = selection.run.slice(0, request.skip ?? 0);
   announce(request, selection, context);
   let ok = false;
   try {
@@ -59,6 +60,8 @@ interface Run {
   readonly context: Context;
   /** Of the hook or file that runs now, oldest first. */
   readonly lastLines: string[];
+  /** Hooks that are not run: what they do has been done. */
+  passed: readonly string[];
   readonly ran: HookTiming[];
   /** Starts the shell. */
   readonly open: () => Promise<Driver>;
@@ -115,7 +118,13 @@ async function runAll(run: Run, hooks: readonly string[]): Promise<PartsOutcome>
   if (fault !== undefined && !run.context.signal.aborted) {
     return { kind: 'failed', failure: failureFor(run, fault) };
   }
-  const todo = hooks.slice(run.request.skip ?? 0);
+  const todo = hooks.slice(run.passed.length);
+  const last = run.passed.at(-1);
+  const again =
+    last === undefined ? undefined : await goOnBehind(run, siteOf(run, last, todo), undefined);
+  if (again?.kind === 'failed' && !run.context.signal.aborted) {
+    return again;
+  }
   for (const [index, hook] of todo.entries()) {
     const coming = todo.slice(index + 1);
     const result = run.context.signal.aborted ? undefined : await runStoppable(run, hook, coming);
@@ -204,13 +213,22 @@ async function runStoppable(
   hook: string,
   coming: readonly string[],
 ): Promise<HookResult> {
-  const directory = basename(run.request.dir);
-  const site = { directory, name: hook, path: `${run.request.dir}/${hook}`, coming };
-  if ((await stopAt(run, 'before', site)) === 'skip') {
-    return { kind: 'done' };
-  }
+  const site = siteOf(run, hook, coming);
+  return (await stopAt(run, 'before', site)) === 'skip'
+    ? { kind: 'done' }
+    : goOnBehind(run, site, await runHook(run, hook));
+}
+
+type Site = Omit<Fault, 'status' | 'what'> & { readonly coming: readonly string[] };
+
+function siteOf({ request }: Run, name: string, coming: readonly string[]): Site {
+  return { directory: basename(request.dir), name, path: `${request.dir}/${name}`, coming };
+}
+
+/** Stops behind a hook that has run, where somebody wants to; and runs it as often as they like. */
+async function goOnBehind(run: Run, site: Site, first: Fault | undefined): Promise<HookResult> {
+  let fault = first;
   for (;;) {
-    const fault = await runHook(run, hook);
     if (run.context.signal.aborted) {
       return { kind: 'done' };
     }
@@ -225,6 +243,7 @@ async function runStoppable(
     if (decision !== 'retry') {
       return { kind: 'done' };
     }
+    fault = await runHook(run, site.name);
   }
 }
 
@@ -285,7 +304,7 @@ function statusOfGone(reply: Reply): number {
 async function stopAt(
   run: Run,
   when: StopWhen,
-  site: (Fault | Omit<Fault, 'status' | 'what'>) & { readonly coming: readonly string[] },
+  site: Site | (Fault & Pick<Site, 'coming'>),
 ): Promise<StopDecision> {
   const { stops, elementOf } = run.request;
   const { directory, name, path, coming } = site;
@@ -301,6 +320,7 @@ async function stopAt(
       name,
       path,
       coming,
+      passed: run.passed,
       ran: run.ran,
       ...(element === undefined ? {} : { element }),
       ...('status' in site ? { failure: failureFor(run, site) } : {}),

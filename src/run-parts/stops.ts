@@ -29,6 +29,8 @@ export interface Stop {
   readonly element?: string;
   /** With `error`. */
   readonly failure?: HookFailure;
+  /** Hooks that were passed over because what they do has been done, oldest first. */
+  readonly passed: readonly string[];
   /** Hooks of this run that are done, oldest first. */
   readonly ran: readonly HookTiming[];
   /** Hooks after this one. */

@@ -143,6 +143,42 @@ for (const [keys, status, last] of LEAVING) {
   });
 }
 
+test('layers stand for what ran before a stop, and nobody waits for whoever stands there', async () => {
+  await using rig = await openRig();
+  await rig.element('mine', {
+    // As long as a part of a phase has to take to be kept by itself.
+    'install.d/40-slow': hook('sleep 1.1; echo "slow ran" | tee /slow'),
+    'install.d/50-fails': hook('exit 3'),
+  });
+  // As on the terminal: hooks may read it.
+  const env = { SHELL: '/bin/bash' };
+  const first = await rig.run('disk-image-create', ARGUMENTS, {
+    env: { ...env, break: 'before-50-fails', break_cmd: 'exit 7' },
+  });
+  assert.equal(first.status, 1, first.stderr);
+
+  await using held = build(rig, 'after-40-slow,before-50-fails');
+  await held.sees(/At stage after-install\.d\/40-slow\n[\s\S]*ran +40-slow \(in a layer\)\n/);
+  await held.sees(/after-install\.d\/40-slow\] .*# /);
+  held.types('cat /slow; exit\r');
+  await held.sees(/slow ran\n/);
+  await held.sees(/At stage before-install\.d\/50-fails\n[\s\S]*ran +40-slow \(in a layer\)\n/);
+  await held.sees(/# /);
+  held.types('abort\r');
+  assert.equal(await held.status, 1, held.text);
+
+  await using failed = build(rig, 'after-error');
+  await failed.sees(/\[after-error\] .*# /);
+  const other = rig.start('disk-image-create', ARGUMENTS, { env });
+  const event = await other.event(({ kind }) => kind === 'lock-wait' || kind === 'build-end');
+  assert.equal(event.kind, 'build-end');
+  const { status, stdout } = await other.exit;
+  assert.equal(status, 1);
+  assert.doesNotMatch(stdout, /slow ran/);
+  failed.types('abort\r');
+  assert.equal(await failed.status, 1, failed.text);
+});
+
 test('a shell that an environment file ended is started again by retry', async () => {
   await using rig = await openRig();
   const element = await rig.element('mine', { 'environment.d/10-broken': 'echo $NOWHERE\n' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failed } from '../../../src/events/failure.ts';
-import { resolveBreakPoints } from '../../../src/phases/break-names.ts';
+import { hooksBeforeStop, resolveBreakPoints } from '../../../src/phases/break-names.ts';
 import { PHASES } from '../../../src/phases/table.ts';
 
 const HOOKS = new Map([
@@ -54,3 +54,26 @@ for (const [given, message, hint] of REFUSED) {
 test('resolveBreakPoints() tells of every problem at once', () => {
   assert.throws(() => resolveBreakPoints(['x', 'y'], HOOKS), /'x'[\s\S]*'y'/);
 });
+
+const BEFORE: readonly (readonly [points: string, count: number | undefined])[] = [
+  ['', undefined],
+  ['after-error', undefined],
+  ['before-root', undefined],
+  ['before-install.d/99-gone', undefined],
+  ['after-root.d/20-b', undefined],
+  ['before-install', 0],
+  ['before-install.d/10-a', 0],
+  ['before-install.d/20-b', 1],
+  ['after-install.d/20-b', 2],
+  ['after-install.d/20-b,before-install.d/20-b', 1],
+  ['after-install,after-install.d/10-a', 1],
+  ['after-install', 3],
+  ['after-install,before-install', 0],
+];
+
+for (const [points, count] of BEFORE) {
+  test(`with break=${points} layers may stand for ${count ?? 'all'} hooks`, () => {
+    const hooks = ['10-a', '20-b', '30-c'];
+    assert.equal(hooksBeforeStop(points.split(','), 'install', hooks), count);
+  });
+}

@@ -29,6 +29,7 @@ function scene(phase: PhaseName, stop?: Partial<Stop>): BreakScene {
             directory: `${phase}.d`,
             name: '50-foo',
             path: `/tmp/in_target.d/${phase}.d/50-foo`,
+            passed: [],
             ran: [],
             coming: [],
             ...stop,
