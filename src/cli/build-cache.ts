@@ -1,10 +1,9 @@
 /** The command's side of the layer store: a place for the build, what it resumes, what goes afterwards. */
 import path from 'node:path';
 import type { Context, Emit } from '../events/event.ts';
-import { Failed, failureOf } from '../events/failure.ts';
 import { announceBuild } from '../layers/builds.ts';
 import { pruneStore } from '../layers/housekeeping.ts';
-import { failedBuild } from '../layers/resume.ts';
+import { type FailedBuild, failedBuild } from '../layers/resume.ts';
 import { LayerStore } from '../layers/store.ts';
 import { type PreparedBuild, whichBuild } from '../phases/prepare.ts';
 import type { EngineOrder } from '../phases/protocol.ts';
@@ -15,8 +14,6 @@ import { makeWorkDir } from '../sandbox/work-dir.ts';
 
 export interface BuildCache {
   readonly order: Pick<EngineOrder, 'layersDir' | 'resumed'>;
-  /** Says in a failure how to go on from what has been kept. */
-  readonly withHint: (error: unknown) => unknown;
   /** Keeps the store within its budget, after a build that has succeeded. */
   readonly tidy: () => Promise<void>;
 }
@@ -33,7 +30,7 @@ export async function openBuildCache(
 ): Promise<BuildCache> {
   const { plan } = build;
   if (plan.cache.off) {
-    return { order: { resumed: [] }, withHint: (error) => error, tidy: async () => {} };
+    return { order: { resumed: [] }, tidy: async () => {} };
   }
   const context: Context = {
     emit: io.emit,
@@ -46,7 +43,6 @@ export async function openBuildCache(
   const resumed = await resumedKeys(build, store, io.emit);
   return {
     order: { layersDir, resumed },
-    withHint,
     tidy: async () => {
       const budgetBytes = plan.cache.sizeGiB * 2 ** 30;
       const { removed } = await pruneStore(store, { budgetBytes }, context);
@@ -82,20 +78,16 @@ async function resumedKeys(
     return [];
   }
   const failed = await failedBuild(store, whichBuild(build));
-  const text =
-    failed === undefined
-      ? `There is no failed build of ${plan.image.name} to resume: building as always`
-      : `Resuming the build that failed in ${failed.phase}`;
+  const text = resumeText(plan.image.name, failed);
   emit({ kind: 'message', level: 'info', text });
   return failed?.keys ?? [];
 }
 
-function withHint(error: unknown): unknown {
-  const failure = failureOf(error);
-  if (failure.kind !== 'hook') {
-    return error;
+function resumeText(image: string, failed: FailedBuild | undefined): string {
+  if (failed === undefined) {
+    return `There is no failed build of ${image} with these elements to resume: building as always`;
   }
-  const go = 'Mend it and run the same command with --resume: what was done before is kept';
-  const hint = failure.hint === undefined ? go : `${failure.hint}. ${go}`;
-  return new Failed({ ...failure, hint }, { cause: error });
+  return failed.keys.length === 0
+    ? `Nothing is kept of the build of ${image} that failed in ${failed.phase}: building as always`
+    : `Resuming the build that failed in ${failed.phase}`;
 }

@@ -124,9 +124,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
   announce(build, places.buildDir, readers.emit);
   // It is gone before what it works in is removed.
   const engine = scope.use(site.engine());
-  await runEngine(order, { readers, interrupts, engine }).catch((error: unknown) => {
-    throw cache.withHint(error);
-  });
+  await runEngine(order, { readers, interrupts, engine });
   await cache.tidy();
 }
 

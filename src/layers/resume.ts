@@ -34,11 +34,15 @@ export async function rememberFailure(
   await rename(fresh, file);
 }
 
-/** The last build of this image, when it failed. */
+/** The last build of this image, when it failed; with the layers that are still there. */
 export async function failedBuild(
   store: LayerStore,
   which: { readonly image: string; readonly elements: readonly string[] },
 ): Promise<FailedBuild | undefined> {
   const text = await readFile(fileOf(store, which.image, which.elements), 'utf8').catch(() => '');
-  return text === '' ? undefined : (JSON.parse(text) as FailedBuild);
+  if (text === '') {
+    return undefined;
+  }
+  const { keys, phase } = JSON.parse(text) as FailedBuild;
+  return { keys: keys.filter((key) => store.has(key)), phase };
 }

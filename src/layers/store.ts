@@ -54,6 +54,10 @@ export class LayerStore {
     return path.join(this.directory, key);
   }
 
+  has(key: string): boolean {
+    return existsSync(this.pathOf(key));
+  }
+
   /** KiB and inodes of the tree up to a layer. */
   sizeFile(key: string): string {
     return path.join(this.pathOf(key), 'size');

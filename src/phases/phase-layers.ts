@@ -60,6 +60,8 @@ export interface PhaseEntry {
 export class PhaseLayers {
   /** That hooks in the target see, while it is noted what they read. */
   readonly copy: HooksCopy;
+  /** The phase that was entered last, and why nothing was kept any more before it. */
+  at: { readonly phase: string; readonly lost: string | undefined } | undefined;
   readonly #setup: LayerSetup;
   /** Paths of the hook tree that are no longer the elements' own. */
   readonly #changed = new Set<string>();
@@ -89,6 +91,7 @@ export class PhaseLayers {
     this.#inputs = undefined;
     const { phase, hooks, beforeStop } = entry;
     const { chain, from } = this.#setup;
+    this.at = { phase: phase.name, lost: chain.broken };
     this.#anew ||= phase.name === from;
     const most = chain.broken === undefined ? (beforeStop ?? hooks.length) : 0;
     let done = 0;
@@ -102,7 +105,7 @@ export class PhaseLayers {
       done += layer.record.inputs.hooks.length;
     }
     if (beforeStop !== undefined) {
-      chain.breakOff('the build stops in it');
+      chain.breakOff('the build stopped there');
     }
     return done;
   }

@@ -12,7 +12,7 @@ import { assembleHooks } from '../elements/assemble.ts';
 import { elementsPathForHooks, elementVariables } from '../elements/element-variables.ts';
 import type { HookTree } from '../elements/hook-tree.ts';
 import type { Context } from '../events/event.ts';
-import { configError, failureOf } from '../events/failure.ts';
+import { configError } from '../events/failure.ts';
 import { inStep } from '../events/step.ts';
 import { digestOf } from '../layers/digest.ts';
 import { rememberFailure } from '../layers/resume.ts';
@@ -38,6 +38,7 @@ import { imagesKey, keepFinished, publishKept } from './kept-images.ts';
 import { planTree, whichBuild } from './prepare.ts';
 import { collectProducts, noteStart } from './products.ts';
 import type { EngineOrder } from './protocol.ts';
+import { withResumeHint } from './resume-hint.ts';
 import { runPhase } from './run-phase.ts';
 import { FSTAB_INPUT, settle } from './settle.ts';
 import { PHASES, type Phase } from './table.ts';
@@ -118,25 +119,28 @@ async function finishOnDevice(
   await writeImages(run, image, attached.files);
 }
 
-/** Notes how far a build got that fails, for `--resume`. */
+/** Notes how far a build got that fails, for `--resume`, and says so. */
 async function remembering(run: Run, work: () => Promise<void>): Promise<void> {
-  const chain = run.tree.layers?.chain;
+  const { layers } = run.tree;
+  const { context } = run.engine;
+  if (layers === undefined) {
+    return work();
+  }
+  const { chain } = layers;
   const which = whichBuild(run.order.build);
   try {
     await work();
-    await (chain === undefined ? undefined : rememberFailure(chain.store, which, undefined));
+    await rememberFailure(chain.store, which, undefined);
   } catch (error) {
-    const failure = failureOf(error);
-    if (chain !== undefined && failure.kind === 'hook') {
-      const failed = { keys: chain.keys, phase: failure.phase };
-      await rememberFailure(chain.store, which, failed).catch((fault: Error) => {
-        const text = `For --resume it is not noted how far the build got: ${fault.message}`;
-        run.engine.context.emit({ kind: 'message', level: 'warning', text });
-      });
-    }
-    throw error;
+    const failed = { keys: chain.keys, phase: layers.at?.phase ?? '' };
+    await rememberFailure(chain.store, which, failed).catch((fault: Error) => {
+      const text = `For --resume it is not noted how far the build got: ${fault.message}`;
+      context.emit({ kind: 'message', level: 'warning', text });
+    });
+    await chain.settle(context);
+    throw withResumeHint(error, layers);
   } finally {
-    await chain?.settle(run.engine.context);
+    await chain.settle(context);
   }
 }
 

@@ -119,7 +119,7 @@ test('--resume goes on where a build has failed, and the failure says so', async
   await rig.element('failing', { 'finalise.d/20-fail': hook('exit 3') });
   const failed = await build(rig, 'failing');
   assert.equal(failed.status, 1);
-  assert.match(failed.stderr, /--resume/);
+  assert.match(failed.stderr, /with --resume: what was done before is kept\n/);
   await rig.element('failing', { 'finalise.d/20-fail': hook('true') });
   const mended = await built(rig, '--resume', 'failing');
   assert.deepEqual(outcomes(mended), [
@@ -132,11 +132,17 @@ test('--resume goes on where a build has failed, and the failure says so', async
 
 test('what somebody has looked into is not kept', async () => {
   await using rig = await openLayered();
+  await rig.element('failing', { 'finalise.d/20-fail': hook('exit 3') });
   const env = { break: 'before-install', break_cmd: 'true' };
-  const args = ['-n', '-t', 'tar', '-o', 'it', 'tiny', 'layered'];
+  const args = ['-n', '-t', 'tar', '-o', 'it', 'tiny', 'layered', 'failing'];
   const stopped = await rig.run('disk-image-create', args, { env });
-  assert.equal(stopped.status, 0, stopped.stderr);
-  const after = await built(rig);
+  assert.equal(stopped.status, 1, stopped.stderr);
+  assert.match(
+    stopped.stderr,
+    /--resume: what was done is kept up to phase extra-data, and nothing behind it: the build stopped there\n/,
+  );
+  await rig.element('failing', { 'finalise.d/20-fail': hook('true') });
+  const after = await built(rig, '--resume', 'failing');
   assert.deepEqual(outcomes(after).slice(0, 3), [...reused('root', 'extra-data'), 'install: run']);
 });
 

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { failedBuild, rememberFailure } from '../../../src/layers/resume.ts';
+import { LayerStore } from '../../../src/layers/store.ts';
+
+test('failedBuild() has the layers that are still there, until the image has been built', async () => {
+  const cache = await mkdtemp(path.join(os.tmpdir(), 'dibkit-resume-'));
+  try {
+    const store = new LayerStore(cache);
+    const which = { image: '/out/it', elements: ['a', 'b'] };
+    await mkdir(store.pathOf('one'), { recursive: true });
+    await rememberFailure(store, which, { keys: ['one', 'gone'], phase: 'install' });
+    assert.deepEqual(await failedBuild(store, which), { keys: ['one'], phase: 'install' });
+    assert.equal(await failedBuild(store, { ...which, elements: ['a'] }), undefined);
+    assert.equal(await failedBuild(store, { ...which, image: '/out/other' }), undefined);
+    await rememberFailure(store, which, undefined);
+    assert.equal(await failedBuild(store, which), undefined);
+  } finally {
+    await rm(cache, { recursive: true });
+  }
+});
