@@ -2,8 +2,8 @@
  * One phase after the other on the layer chain: what need not run because a layer has it, and what is
  * recorded of what runs.
  *
- * A phase is cut after a hook that took long, so that a change in a later one does not repeat it. A cut
- * costs about as much as CUT_AFTER_MS / 10 (measured, see docs/architecture.md).
+ * A phase is cut after hooks that took long, so that a change in a later one does not repeat them. A cut
+ * costs about as much as CUT_AFTER_MS / 20 (measured, see docs/architecture.md).
  */
 import path from 'node:path';
 import type { HookTree } from '../elements/hook-tree.ts';
@@ -28,8 +28,8 @@ import { PhaseTrace } from './phase-trace.ts';
 import type { Phase, PhaseName } from './table.ts';
 import { HooksCopy } from './target-hooks.ts';
 
-/** A hook that took this long has a layer's end behind it. */
-const CUT_AFTER_MS = 1000;
+/** After hooks that took this long together there is a layer's end, in milliseconds. */
+const CUT_AFTER_MS = 2000;
 
 export interface LayerSetup {
   readonly chain: LayerChain;
@@ -69,6 +69,8 @@ export class PhaseLayers {
   #inputs: PhaseInputs | undefined;
   #fingerprint: Fingerprint | undefined;
   #trace: PhaseTrace | undefined;
+  /** When, in the time of the trace, a cut was tried in vain. */
+  #triedAtMs = 0;
   #anew = false;
 
   constructor(setup: LayerSetup) {
@@ -138,10 +140,11 @@ export class PhaseLayers {
     }
   };
 
-  /** Whether a phase is to be cut after such a hook. */
-  wantsCut(durationMs: number): boolean {
+  /** Whether the phase is to be cut here. */
+  get wantsCut(): boolean {
     const { broken, keys } = this.chain;
-    return broken === undefined && durationMs >= CUT_AFTER_MS && mayCut(keys.length);
+    const took = (this.#trace?.durationMs ?? 0) - this.#triedAtMs;
+    return broken === undefined && took >= CUT_AFTER_MS && mayCut(keys.length);
   }
 
   /** Keeps what these hooks did as a layer; false when it goes into the next one. `remount`: as in `LayerChain.keep`. */
@@ -196,9 +199,12 @@ export class PhaseLayers {
       remount,
     );
     if (!kept) {
+      // Who waits for a process in the tree does so seldom.
+      this.#triedAtMs = trace.durationMs;
       return false;
     }
     this.#trace = undefined;
+    this.#triedAtMs = 0;
     this.#remember([...written, ...removed]);
     context.emit({
       kind: 'layer',

@@ -119,12 +119,12 @@ async function workInTree(run: TreeRun, done: number, context: Context): Promise
     return somebody;
   }
 
-  /** Ends a layer behind a hook that took long. */
+  /** Ends a layer behind hooks that took long. */
   function pause(): PauseRequest | undefined {
     return layers === undefined
       ? undefined
       : {
-          wanted: ({ durationMs }) => !breaks.touched && layers.wantsCut(durationMs),
+          wanted: () => !breaks.touched && layers.wantsCut,
           during: async (sofar) => {
             view.note();
             await wasTouched();

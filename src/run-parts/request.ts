@@ -49,8 +49,8 @@ export interface PartsRequest {
 
 /** What else is to be done between two hooks. Hooks do not notice: variables and the like go on. */
 export interface PauseRequest {
-  /** Asked after each hook but the last. */
-  readonly wanted: (timing: HookTiming) => boolean;
+  /** Asked after each hook that has succeeded, but the last. */
+  readonly wanted: () => boolean;
   /** Called while no shell of ours is in the target; `ran`: the hooks so far, without those skipped. */
   readonly during: (ran: readonly string[]) => Promise<void>;
 }

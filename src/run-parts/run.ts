@@ -144,7 +144,7 @@ async function runAll(run: Run, hooks: readonly string[]): Promise<PartsOutcome>
 async function pauseAfter(run: Run, hook: string): Promise<void> {
   const { pause, where } = run.request;
   const last = run.ran.at(-1);
-  if (last?.hook !== hook || pause?.wanted(last) !== true) {
+  if (last?.hook !== hook || pause?.wanted() !== true) {
     return;
   }
   const ran = run.ran.map((timing) => timing.hook);
