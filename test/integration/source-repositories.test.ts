@@ -169,6 +169,22 @@ for (const { ref, content } of REFS) {
   });
 }
 
+for (const ref of ['master', '*']) {
+  test(`git: two clones of ${ref} are the same, and clean, whenever and by whomever they were made`, async () => {
+    await using bench = await openBench();
+    const line = `one git /opt/one ${path.join(bench.root, 'one')} ${ref}\n`;
+    const archives: string[] = [];
+    for (const GIT_COMMITTER_NAME of ['Monday', 'Tuesday']) {
+      assertDone(await bench.run(line, { GIT_COMMITTER_NAME }));
+      const how = ['--sort=name', '--mtime=@0', '--create', 'opt/one'];
+      archives.push(execFileSync('tar', ['-C', bench.target, ...how], { encoding: 'latin1' }));
+      const clone = path.join(bench.target, 'opt/one');
+      assert.equal(git(clone, 'status', '--porcelain'), '');
+    }
+    assert.ok(archives[0] === archives[1]);
+  });
+}
+
 test('git: * takes all branches and tags and checks out the default branch, also a new one', async () => {
   await using bench = await openBench();
   const one = path.join(bench.root, 'one');

@@ -9,10 +9,11 @@ export GIT_HTTP_LOW_SPEED_LIMIT=${GIT_HTTP_LOW_SPEED_LIMIT:-1000}
 export GIT_HTTP_LOW_SPEED_TIME=${GIT_HTTP_LOW_SPEED_TIME:-60}
 
 # git in the repository $1, whoever owns that: the cache may be older than this build's user. What git
-# tidies up, it does before it ends: a process left in the background would hold our lock.
+# tidies up, it does before it ends: a process left in the background would hold our lock. It keeps no diary
+# (reflog) of who did what when: that would be another one in each build.
 in_repository() {
     GIT_CEILING_DIRECTORIES=$(dirname "$1") git -C "$1" -c "safe.directory=$1" \
-        -c gc.autoDetach=false -c maintenance.autoDetach=false "${@:2}"
+        -c gc.autoDetach=false -c maintenance.autoDetach=false -c core.logAllRefUpdates=false "${@:2}"
 }
 
 # Puts a repository into the image. The key is what the variables of this source end in.
@@ -150,7 +151,7 @@ clone_into_image() {
     local cache=$1 ref=$2 place=$3 commit=$4 serve
     mkdir -p "$(dirname "$place")"
     printf -v serve 'git -c safe.directory=%q upload-pack' "$cache"
-    git clone --quiet --no-hardlinks --origin origin --upload-pack "$serve" \
+    git -c core.logAllRefUpdates=false clone --quiet --no-hardlinks --origin origin --upload-pack "$serve" \
         ${commit:+--no-checkout} -- "$cache" "$place"
     if [ -z "$commit" ]; then
         in_repository "$place" fetch --quiet --prune --update-head-ok --upload-pack "$serve" -- "$cache" \
@@ -158,5 +159,9 @@ clone_into_image() {
     else
         in_repository "$place" update-ref "refs/heads/fetch_$ref" "$commit"
         in_repository "$place" reset --quiet --hard "$commit"
+    fi
+    # An index without times and inode numbers of the files: git looks for itself when it is next asked.
+    if in_repository "$place" rev-parse --quiet --verify HEAD >/dev/null; then
+        in_repository "$place" read-tree HEAD
     fi
 }
