@@ -21,13 +21,15 @@ export interface MountedFill {
   readonly subtree: string | undefined;
   /** For a mount point. */
   readonly workDir: string;
+  /** Seconds since 1970: later times of files become this. Absent: they stay. */
+  readonly newest: number | undefined;
   readonly env: Readonly<Record<string, string>>;
 }
 
 /** @throws Failed `host` where there is no loop device or the kernel does not know the type. */
 export async function fillMounted(
   fs: FileSystemLayout,
-  { file, subtree, workDir, env }: MountedFill,
+  { file, subtree, workDir, newest, env }: MountedFill,
   context: Context,
 ): Promise<void> {
   if (fs.type === 'xfs' && fs.sizeBytes < SMALLEST_XFS_BYTES) {
@@ -56,4 +58,13 @@ export async function fillMounted(
   });
   // With all attributes, holes and hard links; what is mounted inside belongs to others.
   await runTool(['cp', '-a', '-x', '--sparse=always', `${subtree}/.`, place], context, { env });
+  if (newest !== undefined) {
+    await runTool(clampArgv(place, newest), context, { env, announce: false });
+  }
+}
+
+/** Sets later times to `newest`. The kernel's own, of change and birth, are nobody's to set. */
+function clampArgv(directory: string, newest: number): readonly [string, ...string[]] {
+  const set = ['touch', '--no-dereference', `--date=@${newest}`, '{}', '+'];
+  return ['find', directory, '-xdev', '-newermt', `@${newest}`, '-exec', ...set];
 }

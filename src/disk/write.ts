@@ -213,11 +213,13 @@ async function writeMounted(
   { target, context, env }: Writer,
 ): Promise<void> {
   const file = fileOf(fs.image, target);
-  const { workDir } = target;
-  await fillMounted(fs, { file, subtree, workDir, env }, context).catch((error: unknown) => {
-    // What is full is what was written to: a full host disk shows as an error of the device.
-    throw error instanceof Failed && error.failure.kind === 'disk-full' ? isFull(fs) : error;
-  });
+  const { workDir, sourceDateEpoch: newest } = target;
+  await fillMounted(fs, { file, subtree, workDir, newest, env }, context).catch(
+    (error: unknown) => {
+      // What is full is what was written to: a full host disk shows as an error of the device.
+      throw error instanceof Failed && error.failure.kind === 'disk-full' ? isFull(fs) : error;
+    },
+  );
 }
 
 async function writeFat(
