@@ -20,7 +20,7 @@ const EXAMPLES = `
 BUILD is the build's directory or its name, or the image's name; it can be left out when one build runs.
 The shell is where the build's hooks run now: in the target in the phases that run there, with the
 environment of the hook that runs or waits. In a shell at a break point the build stays stopped
-until that shell goes on.
+until that shell goes on. This one holds nothing up, and ends with the build.
 
 What somebody has been in is not kept for later builds.
 
@@ -179,12 +179,19 @@ async function enterBuild(
   }
   process.stdout.write(`${sceneOf(build, record).join('\n')}\n`);
   const { argv } = interactive(shell);
-  await runOnTerminal(
+  const { status } = await runOnTerminal(
     { argv: [...launcher, ...argv], env: { ...env, ...shellVariables(build, record) } },
     signal,
   );
+  if (status === KILLED) {
+    // Her own prompt comes next to the last one in there.
+    process.stdout.write('\nThe build has ended this shell: you are outside again\n');
+  }
   return 0;
 }
+
+/** Of a shell that a build ends when its hooks are done, or the kernel with the build. */
+const KILLED = 128 + 9;
 
 /** Into the build's namespaces. Source: nsenter(1). */
 async function joinArgv({ pid }: RunningBuild): Promise<readonly string[]> {
@@ -200,7 +207,8 @@ function sceneOf(build: Described, record: RunRecord): readonly string[] {
     `  target  ${record.targetRoot}`,
     ...(record.stopped === undefined
       ? ['  The build goes on while you are here']
-      : ['  The build waits for the shell at its break point']),
+      : ['  The build waits for the shell at its break point, which has retry, skip and abort']),
+    '  Nothing from here on is kept for later builds',
   ];
 }
 

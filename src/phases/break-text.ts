@@ -1,7 +1,7 @@
 /** What a debug shell says and knows: its banner, and the file that it starts with. Pure. */
 import { renderDuration } from '../events/duration.ts';
 import { quoteWord } from '../events/failure-text.ts';
-import type { Stop } from '../run-parts/stops.ts';
+import type { Stop, StopWhen } from '../run-parts/stops.ts';
 import { PHASES, type Phase } from './table.ts';
 
 export type Command = 'retry' | 'skip' | 'abort';
@@ -103,11 +103,17 @@ const EXPLAINED: Readonly<Record<Command, string>> = {
   abort: 'end the build',
 };
 
+const EXIT: Readonly<Record<StopWhen, string>> = {
+  before: 'run the hook, as its element has it now',
+  after: 'go on',
+  error: 'fail, as without this shell',
+};
+
 function commandRows(scene: BreakScene): readonly (readonly [string, string])[] {
   const history = scene.stop === undefined ? '' : "; arrow up has the hook's command line";
   return [
     ...commandsAt(scene).map((word) => [word, EXPLAINED[word]] as const),
-    ['exit', scene.stop?.when === 'error' ? 'fail, as without this shell' : 'go on'],
+    ['exit', EXIT[scene.stop?.when ?? 'after']],
     ['where', `print this again${history}`],
   ];
 }

@@ -100,7 +100,8 @@ export class PhaseBreaks {
     if (stop.when !== 'error') {
       this.#assertGoingOn(point, outcome);
     }
-    if (outcome.decision === 'retry') {
+    const runsIt = outcome.decision === 'go-on' && stop.when === 'before';
+    if (runsIt || outcome.decision === 'retry') {
       await this.#refresh(stop);
     }
     if (outcome.decision === 'skip') {
@@ -177,14 +178,19 @@ export class PhaseBreaks {
     const [theirs, ours] = await Promise.all(
       [source, copy].map((file) => stat(file).catch(() => undefined)),
     );
-    if (theirs !== undefined && ours !== undefined && theirs.mtimeMs > ours.mtimeMs) {
+    // The time of the change, too: a file that was moved there, or put back, is as old as it was.
+    const changedMs = Math.max(theirs?.mtimeMs ?? 0, theirs?.ctimeMs ?? 0);
+    if (theirs !== undefined && ours !== undefined && changedMs > ours.mtimeMs) {
       await copyFile(source, copy);
       await chmod(copy, theirs.mode & 0o7777);
       if (this.#site.phase.where === 'target') {
         await this.#showAgain(copy, path.join(targetRoot, TARGET_HOOKS, directory, name));
       }
+      const text = `Took '${directory}/${name}' as its element has it now`;
+      this.#context.emit({ kind: 'message', level: 'info', text });
     }
   }
+
   /** Hooks in the target may see a copy of the tree, made so that it cannot be changed. */
   async #showAgain(file: string, seen: string): Promise<void> {
     const [ours, theirs] = await Promise.all([stat(file), stat(seen)]);

@@ -56,7 +56,7 @@ async function mend(file: string, body: string): Promise<void> {
 test('a hook that failed is looked at, mended in its element and tried again', async () => {
   await using rig = await openRig();
   const element = await writeElement(rig);
-  await using session = build(rig, 'after-error');
+  await using session = build(rig, 'after-error,before-60-last');
   await session.sees(/At stage after-error\n/);
   await session.sees(
     /'install\.d\/50-fails' of element 'mine' failed with status 3:\n +why it failed/,
@@ -82,9 +82,18 @@ test('a hook that failed is looked at, mended in its element and tried again', a
   await session.sees(/At stage after-error\n[\s\S]*# /);
   await mend(path.join(element, 'install.d/50-fails'), 'echo mended it');
   session.types('retry\r');
-  await session.sees(/mended it\n/);
+  await session.sees(/Took 'install\.d\/50-fails' as its element has it now\n[\s\S]*mended it\n/);
+
+  await session.sees(
+    /exit +run the hook, as its element has it now\n[\s\S]*before-install\.d\/60-last\] .*# /,
+  );
+  const last = path.join(element, 'install.d/60-last');
+  await mend(last, 'echo an older one');
+  await utimes(last, 0, 0);
+  session.types('exit\r');
+  await session.sees(/Took 'install\.d\/60-last'.*\n[\s\S]*an older one\n/);
   assert.equal(await session.status, 0, session.text);
-  assert.deepEqual(await breaksOf(rig), ['after-error', 'after-error']);
+  assert.deepEqual(await breaksOf(rig), ['after-error', 'after-error', 'before-install.d/60-last']);
   assert.deepEqual(await rig.outputs(), ['image.tar']);
 });
 

@@ -66,11 +66,18 @@ test('a stopped build is entered for a command and with a shell, then goes on', 
   await second.sees(/waits for the shell[\s\S]*<a {2}b>\n\d+\n/);
   second.types('exit\r');
   assert.equal(await second.status, 0, second.text);
+  assert.doesNotMatch(second.text, /outside again/);
+
+  await using third = openTerminal(rig, ['dibkit', 'enter', name]);
+  await third.sees(/Nothing from here on is kept for later builds\n[\s\S]*install\] .*# /);
 
   session.types('cat /made-by-hand\r');
   await session.sees(/\n<a {2}b>\n/);
   session.types('exit\r');
   assert.equal(await session.status, 0, session.text);
+  // Who was thrown out must not take her own shell for the build's.
+  assert.equal(await third.status, 0, third.text);
+  assert.match(third.text, /\nThe build has ended this shell: you are outside again\n$/);
 });
 
 test('a build that runs is entered with the environment of its hook', async () => {
