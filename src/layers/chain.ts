@@ -6,7 +6,7 @@
  *
  * Once something cannot be kept, nothing after it can: it would stand on ground that is not in the store.
  */
-import { appendFile, rm } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { failureOf } from '../events/failure.ts';
@@ -15,6 +15,7 @@ import type { Mount } from '../sandbox/mounts.ts';
 import type { ChainRequest, KeepRequest } from './chain-request.ts';
 import { Claims, requestId } from './claim.ts';
 import type { TreeLayers } from './finished.ts';
+import { Links } from './links.ts';
 import { type Lookup, type LookupRequest, lookUp, slotFor } from './lookup.ts';
 import type { PhaseInputs } from './match.ts';
 import { putMark } from './owner-mark.ts';
@@ -26,24 +27,14 @@ import { TreeStack } from './tree-stack.ts';
 import { currentBoot, isWhole } from './whole.ts';
 import { putWritten, saveWritten, specialFile } from './written-hooks.ts';
 
-/** A layer of this build. */
-interface Link {
-  readonly key: string;
-  readonly phase: string;
-  readonly created: string;
-  /** It is in the store, or on the way there. */
-  readonly isKept: boolean;
-  /** In memory until its copy is needed, else in the store. */
-  directory: string;
-}
-
 export class LayerChain {
   readonly #request: ChainRequest;
   readonly #stack: TreeStack;
   readonly #dry: boolean;
   readonly #publisher: Publisher;
-  readonly #layers: Link[] = [];
+  readonly #links = new Links();
   #memory: boolean;
+  #ahead: Promise<void> | undefined;
   #broken: string | undefined;
   #kept = 0;
   readonly #claims: Claims;
@@ -88,34 +79,31 @@ export class LayerChain {
 
   /** Keys from the lowest layer up. */
   get keys(): readonly string[] {
-    return this.#layers.map(({ key }) => key);
+    return this.#links.keys;
   }
 
   /** Directories of the layers, from the lowest up. */
   get directories(): readonly string[] {
-    return this.#layers.map(({ directory }) => directory);
+    return this.#links.directories;
   }
 
   /** The tree in its parts, those that were not kept included. */
   get parts(): TreeLayers {
     const { upper } = this.#stack;
     return {
-      layers: this.#layers.map(({ directory, phase }) => ({
-        directory: path.join(directory, 'tree'),
-        phase,
-      })),
+      layers: this.#links.trees,
       ...(upper === undefined ? {} : { top: upper }),
     };
   }
 
   /** Key of the highest layer. */
   get top(): string | undefined {
-    return this.#layers.at(-1)?.key;
+    return this.#links.top?.key;
   }
 
   /** What the tree is known by, for ever: a layer that was removed and made anew is another one of the same key. */
   get identity(): string | undefined {
-    const top = this.#layers.at(-1);
+    const { top } = this.#links;
     return top && `${top.key} ${top.created}`;
   }
 
@@ -170,7 +158,9 @@ export class LayerChain {
   }
 
   /** The build goes on from this layer: what it wrote in the hook tree is put there. */
-  async use(layer: StoredLayer): Promise<void> {
+  async use(layer: StoredLayer, context: Context): Promise<void> {
+    await this.#isAhead();
+    await this.#stack.drop(context);
     const { hooksDir, store } = this.#request;
     const { key, directory, record } = layer;
     const changes = { written: record.hooksWritten, removed: record.hooksRemoved };
@@ -180,7 +170,7 @@ export class LayerChain {
       this.#publisher.sees(directory);
     }
     const { phase, created } = record;
-    this.#layers.push({ key, directory, phase, created, isKept: true });
+    this.#links.push({ key, directory, phase, created, isKept: true });
     this.#stack.expectBinds(record.binds);
   }
 
@@ -205,19 +195,43 @@ export class LayerChain {
     return this.#kept > 0;
   }
 
+  /**
+   * Begins to mount the tree beside what is done until `begin`, where that is likely to come: on top of a layer that
+   * this build has made, only another build at the same time can have made the next one.
+   */
+  beginAhead(context: Context): void {
+    if (!this.isNew || this.broken !== undefined || this.#stack.mounted) {
+      return;
+    }
+    this.#ahead = this.#mountAhead(context);
+    // Told to whoever waits for it.
+    this.#ahead.catch(() => {});
+  }
+
+  async #mountAhead(context: Context): Promise<void> {
+    // Whoever looks for layers reads those that are there: they stay where they are.
+    if (!this.#memory || (await this.#hasMemory())) {
+      await this.#stack.begin(this.#links.uppers, this.#memory ? 'memory' : 'store', context);
+    }
+  }
+
+  /** Waits for what has been begun. */
+  async #isAhead(): Promise<void> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    await ahead;
+  }
+
   /** Mounts the tree, if it is not mounted yet. */
   async begin(context: Context): Promise<void> {
+    await this.#isAhead();
     if (this.#stack.mounted) {
       return;
     }
     if (this.#memory && !(await this.#hasMemory())) {
       await this.#leaveMemory(context);
     }
-    await this.#stack.begin(this.#trees, this.#memory ? 'memory' : 'store', context);
-  }
-
-  get #trees(): readonly string[] {
-    return this.directories.map((directory) => path.join(directory, 'tree'));
+    await this.#stack.begin(this.#links.uppers, this.#memory ? 'memory' : 'store', context);
   }
 
   /** Whether one more upper may lie in memory. */
@@ -233,13 +247,7 @@ export class LayerChain {
       // Nothing else has these layers.
       return;
     }
-    for (const layer of this.#layers.filter(({ isKept }) => isKept)) {
-      const stored = this.store.pathOf(layer.key);
-      if (layer.directory !== stored) {
-        await rm(layer.directory, { recursive: true, force: true });
-        layer.directory = stored;
-      }
-    }
+    await this.#links.moveTo((key) => this.store.pathOf(key));
   }
 
   /**
@@ -257,7 +265,7 @@ export class LayerChain {
       return false;
     }
     const goesOn = remount !== undefined && this.#memory && (await this.#hasMemory());
-    const onTop = goesOn ? { trees: this.#trees, mounts: remount } : undefined;
+    const onTop = goesOn ? { trees: this.#links.uppers, mounts: remount } : undefined;
     const outcome = await this.#stack.take(context, onTop);
     if (outcome.kind === 'kept') {
       if (outcome.lasting) {
@@ -281,7 +289,7 @@ export class LayerChain {
     });
     if (!isKept) {
       this.breakOff(noRoomIn(store));
-      this.#layers.push({ key, phase, created, isKept, directory });
+      this.#links.push({ key, phase, created, isKept, directory });
       await this.begin(context);
       return false;
     }
@@ -303,7 +311,7 @@ export class LayerChain {
     };
     const published = this.#publisher.add({ directory, inMemory, record }, context);
     const isStored = !inMemory && (await published);
-    this.#layers.push({
+    this.#links.push({
       key,
       phase,
       created,

@@ -205,6 +205,18 @@ export class TreeStack {
     });
   }
 
+  /** Unmounts a tree that nothing has run in, if one is mounted. */
+  async drop(context: Context): Promise<void> {
+    const mounted = this.#mounted;
+    if (mounted === undefined) {
+      return;
+    }
+    // With all that is mounted in it; whoever looks at it may go on.
+    await runTool(['umount', '--lazy', this.#place.targetRoot], context, { announce: false });
+    this.#mounted = undefined;
+    remove(mounted.directory);
+  }
+
   /** What hooks have mounted in the tree now. */
   async hookMounts(): Promise<HookMounts> {
     const { targetRoot, runPaths, passing } = this.#place;
@@ -268,9 +280,8 @@ export class TreeStack {
       this.#mounted = next?.mounted;
       return true;
     }
-    for (const unused of next === undefined ? [] : [next.mounted.directory]) {
-      rmSync(unused, { recursive: true });
-      rmSync(workOf(unused), { recursive: true });
+    if (next !== undefined) {
+      remove(next.mounted.directory);
     }
     await unmountBelow(targetRoot, context);
     await rmdir(view).catch(() => {});
@@ -331,6 +342,13 @@ function treeOf(directory: string): string {
 /** What the overlay needs beside it. */
 function workOf(directory: string): string {
   return `${directory}.work`;
+}
+
+/** Removes an upper that nobody has used. */
+function remove(directory: string): void {
+  for (const each of [directory, workOf(directory)]) {
+    rmSync(each, { recursive: true, force: true });
+  }
 }
 
 /** A path in which placeholders stand for what varies by run, as it is in this run. Pure. */

@@ -356,7 +356,7 @@ export class PhaseLayers {
 
   async #reuse(layer: StoredLayer, context: Context): Promise<void> {
     const { beside } = this.#setup;
-    await this.chain.use(layer);
+    await this.chain.use(layer, context);
     if (!this.chain.isDry) {
       await restoreBeside(path.join(layer.directory, 'beside'), beside, context);
     }

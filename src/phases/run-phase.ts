@@ -57,14 +57,19 @@ export async function runPhase(run: PhaseRun, context: Context): Promise<PhaseRe
   const { phase, environment, engine } = run;
   const hooks = await hooksOf(phase, environment);
   const beforeStop = hooksBeforeStop(environment.plan.breaks.points, phase.name, hooks);
+  await using pipes = new PipeAhead(context, environment.paths.buildDir);
   try {
+    if (layers.chain.isNew && hooks.length > 0) {
+      layers.chain.beginAhead(context);
+      pipes.prepare();
+    }
     const done = await layers.enter({ phase, hooks, environment, engine, beforeStop }, context);
     if (done === hooks.length && beforeStop === undefined) {
       await (layers.chain.keys.length === 0 ? run.check() : undefined);
       return { touched: false };
     }
     // Beside the mounts.
-    await using pipes = new PipeAhead(context, environment.paths.buildDir);
+    pipes.prepare();
     await layers.begin(context);
     // A layer of the first hooks has it, and what they have made of it.
     await (done === 0 ? run.prepare() : undefined);

@@ -46,17 +46,16 @@ export async function openPipe(context: Context, workDir: string = tmpdir()): Pr
   }
 }
 
-/** Pipes that are opened before somebody wants them. Disposed, what nobody has taken is closed. */
+/** Pipes that are opened, by `prepare`, before somebody wants them. Disposed, what nobody has taken is closed. */
 export class PipeAhead implements AsyncDisposable {
   readonly #open: () => Promise<Pipe>;
   #next: Promise<Pipe> | undefined;
 
   constructor(context: Context, workDir: string) {
     this.#open = () => openPipe(context, workDir);
-    this.prepare();
   }
 
-  /** Opens the next one. */
+  /** Opens the next one, if there is none. */
   prepare(): void {
     this.#next ??= this.#open();
     // Whoever takes it hears of a failure.

@@ -245,6 +245,37 @@ test('two builds of the same at once make each layer once', async () => {
   assert.equal(outcomes(two)[0], 'root: reused');
 });
 
+test('a build whose tree is mounted goes on from a layer that another has made meanwhile', async () => {
+  await using rig = await openLayered();
+  await using phone = await openPhone();
+  await rig.element('calling', {
+    'root.d/90-call': phone.hook('root'),
+    'fingerprint.d/extra-data/10-ask': phone.hook('ask'),
+  });
+  const start = (name: string) =>
+    rig.start('disk-image-create', ['-n', '-t', 'tar', '-o', name, 'tiny', 'layered', 'calling']);
+  const first = start('first');
+  const call = await phone.next('root');
+  const second = start('second');
+  await second.event((event) => event.kind === 'lock-wait');
+  call.exit(0);
+  const asked = [await phone.next('ask'), await phone.next('ask')];
+  const answer = (name: string): void =>
+    asked.find(({ environment }) => environment.IMAGE_NAME?.endsWith(name))?.exit(0);
+  answer('second');
+  const two = await second.exit;
+  assert.equal(two.status, 0, two.stderr);
+  answer('first');
+  const one = await first.exit;
+  assert.equal(one.status, 0, one.stderr);
+  assert.deepEqual(outcomes(one), ['root: run', ...reused(...ALL.slice(1, 4)), 'cleanup: run']);
+  assert.deepEqual(outcomes(two), ['root: reused', ...ALL.slice(1).map((name) => `${name}: run`)]);
+  const [image, other] = await Promise.all(
+    ['first.tar', 'second.tar'].map((name) => readFile(path.join(rig.out, name))),
+  );
+  assert.ok(other !== undefined && image?.equals(other));
+});
+
 test('dibkit cache lists, shows, verifies and prunes the store, but not what a build uses', async () => {
   await using rig = await openLayered();
   await using phone = await openPhone();

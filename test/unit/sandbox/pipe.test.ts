@@ -31,6 +31,7 @@ async function openIn(directory: string): Promise<number> {
 test('PipeAhead gives what it has opened, then others, and leaves no name behind', async () => {
   await using own = await ownDirectory();
   await using pipes = new PipeAhead(context, own.path);
+  pipes.prepare();
   const [first, second] = [await pipes.take(), await pipes.take()];
   assert.notEqual(first.fd, second.fd);
   for (const [word, pipe] of [
@@ -47,6 +48,7 @@ test('PipeAhead gives what it has opened, then others, and leaves no name behind
 test('PipeAhead closes what nobody has taken', async () => {
   await using own = await ownDirectory();
   const pipes = new PipeAhead(context, own.path);
+  pipes.prepare();
   await pipes[Symbol.asyncDispose]();
   assert.deepEqual(await readdir(own.path), []);
   // The reading end is closed by the event loop.
@@ -59,6 +61,7 @@ test('PipeAhead closes what nobody has taken', async () => {
 test('PipeAhead says only to whoever takes it that there is none', async () => {
   await using own = await ownDirectory();
   await using pipes = new PipeAhead(context, path.join(own.path, 'missing'));
+  pipes.prepare();
   await sleep(20);
   await assert.rejects(pipes.take(), { code: 'ENOENT' });
 });
