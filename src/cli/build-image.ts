@@ -22,7 +22,7 @@ import { statusOf } from '../sandbox/process.ts';
 import { Reaper } from '../sandbox/reaper.ts';
 import { Scope } from '../sandbox/scope.ts';
 import { pidNamespace } from '../sandbox/stragglers.ts';
-import { makeNamedWorkDir } from '../sandbox/work-dir.ts';
+import { makeNamedWorkDir, openToAll } from '../sandbox/work-dir.ts';
 import { openBuildCache } from './build-cache.ts';
 import type { BuildSite, EngineProcess } from './engine-process.ts';
 import { mangledVariables, ownEnvironment } from './host-facts.ts';
@@ -65,6 +65,8 @@ export async function buildImage(request: BuildImageRequest): Promise<number> {
     command: request.plan.repeat,
     ...(logFile === undefined ? {} : { logFile }),
   });
+  // A log that could not be completed either does not say why the build failed.
+  await readers[Symbol.asyncDispose]().catch(() => {});
   return exitCode(failure);
 }
 
@@ -110,6 +112,7 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
   for (const directory of Object.values(places)) {
     await makeNamedWorkDir(directory, reaper);
   }
+  await openToAll(places.buildDir);
   const owner = { scope, reaper };
   const cache = await openBuildCache(build, owner, { emit: readers.emit, environment: host.env });
   const order: EngineOrder = {

@@ -83,6 +83,11 @@ function remedies(
     ...(missing.length > 0 ? [`As root: ${command ?? 'install what is missing'}`] : []),
     ...(refusal === undefined
       ? []
-      : [...refusal.remedy.split('\n'), 'Or run the build as root, for example with sudo -E']),
+      : [
+          ...refusal.remedy.split('\n'),
+          ...(process.geteuid?.() === 0
+            ? []
+            : ['Or run the build as root, for example with sudo -E']),
+        ]),
   ];
 }

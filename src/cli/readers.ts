@@ -1,12 +1,13 @@
 /** Who gets the events of a build: the console, the log file, the events file. */
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { ciSystem } from '../events/ci-log.ts';
-import { configError } from '../events/failure.ts';
 import { JsonLines } from '../events/json-lines.ts';
 import { LogFile } from '../events/log-file.ts';
 import { PlainConsole } from '../events/plain-console.ts';
 import type { Reader } from '../events/reader.ts';
 import { describeTerminal } from '../events/terminal.ts';
+import { cannotOpen } from '../events/unwritable.ts';
 import { PHASES } from '../phases/table.ts';
 import type { ShowPlan } from '../plan/build-plan.ts';
 import { ownEnvironment } from './host-facts.ts';
@@ -37,13 +38,21 @@ async function openConsole(show: ShowPlan): Promise<Reader> {
   return openLiveView(process.stdout, { terminal, phases: PHASES.map((phase) => phase.name) });
 }
 
+/** How long a file may take to open before it is said what is waited for: a named pipe opens when somebody reads it. */
+const SOON_MS = 1000;
+
 async function openEventsFile(file: string): Promise<Reader> {
+  const name = `the events file '${file}'`;
   const stream = createWriteStream(file);
-  await new Promise<void>((resolve, reject) => {
-    stream.once('open', () => resolve());
-    stream.once('error', (error) => {
-      reject(configError(`Cannot write the events file '${file}': ${error.message}`));
-    });
-  });
-  return new JsonLines(stream, `the events file '${file}'`);
+  const late = setTimeout(() => {
+    process.stderr.write(`Waiting for a reader of ${name}\n`);
+  }, SOON_MS);
+  try {
+    await once(stream, 'open');
+  } catch (error) {
+    throw cannotOpen({ name, path: file, option: '--events' }, error);
+  } finally {
+    clearTimeout(late);
+  }
+  return new JsonLines(stream, name);
 }

@@ -167,9 +167,14 @@ export function failureOf(thrown: unknown): Failure {
 export const PLACES_HINT: string =
   'Free some space, or point TMPDIR, --image-cache or -o at a larger file system';
 
+/** Whether a write failed for lack of room. */
+export function isFullDisk(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
 function fullDisk(error: Error): DiskFullFailure | undefined {
-  const code = 'code' in error ? error.code : undefined;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') {
+  if (!isFullDisk(error)) {
     return undefined;
   }
   const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined;

@@ -2,12 +2,13 @@
 import type { BuildEvent, Emit, EventBody } from './event.ts';
 import type { Reader } from './reader.ts';
 import { redactEvent } from './redact.ts';
+import { cannotComplete } from './unwritable.ts';
 
 /**
  * Stamps each event, takes credentials out of it and gives it to every reader, in order.
  *
  * A reader that throws is dropped with a warning to the others: nobody's console may break a
- * build. Disposing ends all readers; the first thing that goes wrong there is thrown.
+ * build. Disposing ends all readers; the first thing that goes wrong there is thrown as a `Failed`.
  */
 export class FanOut implements AsyncDisposable {
   #readers: Reader[];
@@ -65,9 +66,10 @@ export class FanOut implements AsyncDisposable {
     const ends = await Promise.allSettled(
       owned.map(async (reader) => reader[Symbol.asyncDispose]()),
     );
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed !== undefined) {
-      throw failed.reason;
+    for (const [index, end] of ends.entries()) {
+      if (end.status === 'rejected') {
+        throw cannotComplete(owned[index]?.name ?? 'the events', end.reason);
+      }
     }
   }
 }

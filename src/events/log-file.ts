@@ -1,11 +1,10 @@
 /** The log in a file. */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { BuildEvent } from './event.ts';
-import { configError, type Failed } from './failure.ts';
 import type { FailureContext } from './failure-text.ts';
 import { INITIAL_LOG_STATE, logLines, nextLogState, renderTimestamp } from './lines.ts';
 import type { Reader } from './reader.ts';
+import { cannotOpen } from './unwritable.ts';
 
 /**
  * Appends the log to a file, every line with its time. Written line by line, so that the file is
@@ -24,7 +23,7 @@ export class LogFile implements Reader {
     try {
       this.#descriptor = openSync(path, 'a', 0o644);
     } catch (error) {
-      throw unwritable(path, error);
+      throw cannotOpen({ name: this.name, path, option: '--logfile' }, error);
     }
   }
 
@@ -68,26 +67,4 @@ function flush(descriptor: number): void {
       throw error;
     }
   }
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'its directory does not exist',
-  ENOTDIR: 'its directory is a file',
-  EISDIR: 'it is a directory',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'its file system is read-only',
-};
-
-function unwritable(path: string, error: unknown): Failed {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
-  const hint =
-    code === 'ENOENT'
-      ? `Make it first: mkdir -p '${dirname(path)}'`
-      : 'Name a file in a directory that you can write to with --logfile';
-  return configError(`Cannot write the log file "${path}": ${reason}`, {
-    hint,
-    at: { file: path },
-  });
 }

@@ -18,6 +18,7 @@ import type {
 import { planContainer } from './container-plan.ts';
 import { FORMATS, formatOf } from './formats.ts';
 import { variablesThatCount } from './identifiers.ts';
+import { imageArguments } from './image-arguments.ts';
 import type { ImageCommand, OptionValues } from './options.ts';
 import { pythonFor } from './python.ts';
 import { repeatCommand } from './repeat-command.ts';
@@ -44,7 +45,7 @@ export interface BuildRequest {
   /** Default: `disk-image-create`. */
   readonly command?: ImageCommand;
   readonly elements: readonly string[];
-  /** The command line after the command's name, for `DIB_ARGS`. */
+  /** The command line after the command's name. */
   readonly argv: readonly string[];
   readonly options: OptionValues;
   readonly environment: Readonly<Record<string, string>>;
@@ -315,7 +316,7 @@ function hookEnvironment(
     DIBKIT_NODE: request.host.node,
     DIBKIT_ROOT: request.host.packageRoot,
     DIBKIT_PACKAGES: plan.packages.join(' '),
-    DIB_ARGS: request.argv.join(' '),
+    DIB_ARGS: imageArguments(request.argv).join(' '),
     DIB_ENV: dibVariables(request.environment),
     DIB_CONTAINER_BUILD: isContainerBuild(request, plan) ? '1' : '0',
     DIB_CHECKSUM: read.flag('checksum') ? '1' : (read.variable('DIB_CHECKSUM') ?? '0'),

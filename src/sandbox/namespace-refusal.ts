@@ -44,12 +44,27 @@ export function mayMount(status: string, set: 'CapEff' | 'CapBnd'): boolean {
   return hasCapability(status, set, CAP_SYS_ADMIN);
 }
 
+/** What a user is told who wanted to build. `uid`: hers, 0 for the root of a container that may not mount. */
+export function describeRefusal(
+  { reason, remedy }: Refusal,
+  uid: number,
+): { readonly message: string; readonly hint: string } {
+  return uid === 0
+    ? { message: `Cannot build an image as a root who may not mount: ${reason}`, hint: remedy }
+    : {
+        message: `Cannot build an image without root: ${reason}`,
+        hint: `${remedy}\nOr run the same command as root, for example with sudo -E`,
+      };
+}
+
 /** The first reason that holds, the most certain ones first. */
 export function explainRefusal(facts: NamespaceFacts): Refusal {
   return (
     switchedOff(facts) ??
     confined(facts) ??
+    withoutName(facts) ??
     withoutRange(facts) ??
+    withoutPrivilege(facts) ??
     oldTools(facts) ??
     unknown(facts)
   );
@@ -73,7 +88,7 @@ function bySwitch(name: string, is: number, wanted: number): Refusal {
     reason: `the kernel's setting ${name} is ${is}`,
     remedy: [
       `As root: sysctl -w ${name}=${wanted}`,
-      `And for the next boot: echo '${name} = ${wanted}' > /etc/sysctl.d/60-dibkit.conf`,
+      `And for the next boot: echo '${name} = ${wanted}' >> /etc/sysctl.d/60-dibkit.conf`,
     ].join('\n'),
   };
 }
@@ -116,34 +131,59 @@ function confined(facts: NamespaceFacts): Refusal | undefined {
     : undefined;
 }
 
+/** unshare and newuidmap look their caller up by number. */
+function withoutName({ user, uid }: NamespaceFacts): Refusal | undefined {
+  return user === String(uid)
+    ? {
+        reason: `the user with the number ${uid} has no name in /etc/passwd, which newuidmap needs`,
+        remedy: [
+          `As root, in a container when its image is made: useradd --uid ${uid} builder`,
+          'Or start the container as a user that it has in /etc/passwd',
+        ].join('\n'),
+      }
+    : undefined;
+}
+
 /** A host where ids come from elsewhere (sssd) has none in the files; then no namespace failed for this. */
 function withoutRange(facts: NamespaceFacts): Refusal | undefined {
   const files = [
     { file: '/etc/subuid', text: facts.subuid, what: 'user' },
     { file: '/etc/subgid', text: facts.subgid, what: 'group' },
-  ];
-  const short = files.find(({ text }) => idsOf(facts, text) < NEEDED_IDS);
-  if (short === undefined) {
+  ].map((each) => ({ ...each, range: rangeOf(facts, each.text) }));
+  const lacking = files.filter(({ range }) => (range?.count ?? 0) < NEEDED_IDS);
+  const [worst] = lacking;
+  if (worst === undefined) {
     return undefined;
   }
-  const count = idsOf(facts, short.text);
   const first = Math.max(...files.map(({ text }) => freeRange(text)));
-  const missing = files.filter(({ text }) => idsOf(facts, text) < NEEDED_IDS);
-  const flags = missing.map(({ file }) => `--add-${file.slice('/etc/'.length)}s`);
-  const range = `${first}-${first + RANGE - 1}`;
+  const line = `${facts.user}:${first}:${RANGE}`;
+  const missing = lacking.flatMap(({ file, range }) => (range === undefined ? [file] : []));
+  const short = lacking.flatMap(({ file, range }) =>
+    range === undefined ? [] : [`As root: sed -i 's/^${range.line}$/${line}/' ${file}`],
+  );
   return {
     reason:
-      count === 0
-        ? `the user '${facts.user}' has no range of ${short.what} ids in ${short.file}`
-        : `the user '${facts.user}' has ${count} ${short.what} ids in ${short.file}, and an image needs ${NEEDED_IDS}`,
-    remedy: [
-      `As root: usermod ${flags.map((flag) => `${flag} ${range}`).join(' ')} ${facts.user}`,
-      `That is the line '${facts.user}:${first}:${RANGE}' in ${missing.map(({ file }) => file).join(' and ')}`,
-    ].join('\n'),
+      worst.range === undefined
+        ? `the user '${facts.user}' has no range of ${worst.what} ids in ${worst.file}`
+        : `the user '${facts.user}' has ${worst.range.count} ${worst.what} ids in ${worst.file}, and an image needs ${NEEDED_IDS}`,
+    remedy: [...addRange(facts.user, missing, first), ...short].join('\n'),
   };
 }
 
+function addRange(user: string, files: readonly string[], first: number): readonly string[] {
+  if (files.length === 0) {
+    return [];
+  }
+  const flags = files.map((file) => `--add-${file.slice('/etc/'.length)}s`);
+  const range = `${first}-${first + RANGE - 1}`;
+  return [
+    `As root: usermod ${flags.map((flag) => `${flag} ${range}`).join(' ')} ${user}`,
+    `That is the line '${user}:${first}:${RANGE}' in ${files.join(' and ')}`,
+  ];
+}
+
 interface IdRange {
+  readonly line: string;
   readonly owner: string;
   readonly first: number;
   readonly count: number;
@@ -151,24 +191,40 @@ interface IdRange {
 
 /** `owner:first:count` lines; the owner is a name or a number. Source: subuid(5). */
 function rangesOf(text: string): readonly IdRange[] {
-  return text.split('\n').flatMap((line) => {
-    const [owner = '', first, count] = line.trim().split(':');
+  return text.split('\n').flatMap((each) => {
+    const line = each.trim();
+    const [owner = '', first, count] = line.split(':');
     return owner === '' || owner.startsWith('#')
       ? []
-      : [{ owner, first: Number(first) || 0, count: Number(count) || 0 }];
+      : [{ line, owner, first: Number(first) || 0, count: Number(count) || 0 }];
   });
 }
 
-function idsOf({ user, uid }: NamespaceFacts, text: string): number {
-  return rangesOf(text)
-    .filter(({ owner }) => owner === user || owner === String(uid))
-    .reduce((sum, { count }) => sum + count, 0);
+/**
+ * The user's first line: unshare takes no other, so a second one does not help. Source: util-linux,
+ * unshare.c, read_subid_range() (measured with 2.38 and 2.41).
+ */
+function rangeOf({ user, uid }: NamespaceFacts, text: string): IdRange | undefined {
+  return rangesOf(text).find(({ owner }) => owner === user || owner === String(uid));
 }
 
 /** The first id of a range that nobody has, on the customary grid. */
 function freeRange(text: string): number {
   const end = Math.max(FIRST_RANGE, ...rangesOf(text).map(({ first, count }) => first + count));
   return FIRST_RANGE + Math.ceil((end - FIRST_RANGE) / RANGE) * RANGE;
+}
+
+/** Copies of files lose such bits, and so do file systems that are mounted with `nosuid`. */
+function withoutPrivilege({ said }: NamespaceFacts): Refusal | undefined {
+  return said.some((line) => UNMAPPED.test(line))
+    ? {
+        reason: 'newuidmap may not give out ids: it has lost its setuid bit, or may not use it',
+        remedy: [
+          'As root: chmod u+s "$(command -v newuidmap)" "$(command -v newgidmap)"',
+          "And see that they are root's, on a file system that is not mounted with nosuid",
+        ].join('\n'),
+      }
+    : undefined;
 }
 
 function oldTools(facts: NamespaceFacts): Refusal | undefined {

@@ -8,6 +8,7 @@ import { userInfo } from 'node:os';
 import { hostError } from '../events/failure.ts';
 import { namespaceArgv, type Privilege } from './namespace.ts';
 import {
+  describeRefusal,
   explainRefusal,
   mayMount,
   type NamespaceFacts,
@@ -79,10 +80,8 @@ async function sayingOf(
 export async function assertNamespace(env: Readonly<Record<string, string>>): Promise<void> {
   const refusal = await findRefusal(env);
   if (refusal !== undefined) {
-    throw hostError(
-      `Cannot build an image without root: ${refusal.reason}`,
-      `${refusal.remedy}\nOr run the same command as root, for example with sudo -E`,
-    );
+    const { message, hint } = describeRefusal(refusal, process.geteuid?.() ?? 0);
+    throw hostError(message, hint);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Temporary directories that are gone afterwards, however we end. */
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Failed, hostError } from '../events/failure.ts';
 import type { Reaper } from './reaper.ts';
@@ -28,8 +28,16 @@ export async function makeWorkDir(location: WorkDirLocation, reaper: Reaper): Pr
 }
 
 /**
- * Makes a directory (mode 0755, hooks may run as another user), which the reaper removes when it is disposed
- * of, or when we are killed.
+ * Lets everybody pass through a work directory that was made under the caller's umask: hooks may become another user on the
+ * way to the tree.
+ */
+export function openToAll(dir: string): Promise<void> {
+  return chmod(dir, 0o755);
+}
+
+/**
+ * Makes a directory (mode 0755 less the umask), which the reaper removes when it is disposed of, or when we are
+ * killed.
  *
  * @throws Failed `host` when the parent cannot be written.
  */

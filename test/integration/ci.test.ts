@@ -15,10 +15,9 @@ async function eventLines(rig: Rig): Promise<readonly string[]> {
 
 test('on GitLab every group that is opened is closed, and every event is what the schema says', async () => {
   await using rig = await openRig();
-  await rig.element('greeter', { 'install.d/10-greet': hook('echo good-morning') });
-  const { status, stdout, stderr } = await rig.run('disk-image-create', BUILD, {
-    env: { CI: 'true', GITLAB_CI: 'true' },
-  });
+  await rig.element('greeter', { 'install.d/10-greet': hook('echo "good-morning $DIB_ARGS"') });
+  const env = { CI: 'true', GITLAB_CI: 'true' };
+  const { status, stdout, stderr } = await rig.run('disk-image-create', BUILD, { env });
   assert.equal(status, 0, stdout + stderr);
   const marks = [
     ...stdout.replaceAll('\u001b[0K', '').matchAll(/^section_(start|end):\d+:([\w.-]+)/gm),
@@ -32,6 +31,16 @@ test('on GitLab every group that is opened is closed, and every event is what th
   assert.ok(starts.includes('start phase-install'), marks.join(', '));
   assert.ok(starts.includes('start step-write-tar'), marks.join(', '));
   await assertValidEvents(await eventLines(rig));
+
+  // The images are no worse for it, but whoever reads the file has to know.
+  const full = await rig.run('disk-image-create', ['--events', '/dev/full', ...BUILD], { env });
+  assert.equal(full.status, 1, full.stdout + full.stderr);
+  assert.match(
+    full.stderr,
+    /^ERROR: Cannot complete the events file '\/dev\/full': ENOSPC[\s\S]*the build itself is done/m,
+  );
+  assert.match(full.stdout, /Reusing install\.d/, 'where the events go is no part of the image');
+  assert.match(full.stdout, /^Built /m);
 });
 
 test('on GitHub a failing hook is an annotation outside of its group, and nobody is asked', async () => {

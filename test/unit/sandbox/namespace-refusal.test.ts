@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { namespaceArgv, privilegedArgv } from '../../../src/sandbox/namespace.ts';
 import {
+  describeRefusal,
   explainRefusal,
   mayMount,
   type NamespaceFacts,
@@ -47,7 +48,31 @@ const TABLE: readonly [string, Partial<NamespaceFacts>, RegExp, RegExp][] = [
     'a short range, by number',
     { subuid: '1000:100000:5000\n', subgid: '1000:100000:65536\n' },
     /has 5000 user ids in \/etc\/subuid, and an image needs 65535/,
-    /--add-subuids 165536-231071 ann/,
+    /^As root: sed -i 's\/\^1000:100000:5000\$\/ann:165536:65536\/' \/etc\/subuid$/,
+  ],
+  [
+    'a short range before a long one, which unshare does not look at',
+    { subuid: `ann:500000:1000\n${RANGES}` },
+    /has 1000 user ids in \/etc\/subuid/,
+    /^As root: sed -i 's\/\^ann:500000:1000\$\/ann:558752:65536\/' \/etc\/subuid$/,
+  ],
+  [
+    'a short range of users and none of groups',
+    { subuid: 'ann:100000:1000\n', subgid: '' },
+    /has 1000 user ids in \/etc\/subuid/,
+    /usermod --add-subgids 165536-231071 ann\n.*in \/etc\/subgid\n.*sed -i .* \/etc\/subuid$/,
+  ],
+  [
+    'a number without a name',
+    { user: '1000', subuid: '', subgid: '' },
+    /number 1000 has no name in \/etc\/passwd/,
+    /useradd --uid 1000/,
+  ],
+  [
+    'a newuidmap without its bit',
+    { said: ['newuidmap: write to uid_map failed: Operation not permitted'] },
+    /newuidmap .* setuid/,
+    /chmod u\+s .*newuidmap/,
   ],
   ['user.max_user_namespaces', { maxUserNamespaces: 0 }, /is 0/, /sysctl -w user\.max_user_nam/],
   [
@@ -110,6 +135,14 @@ for (const [claim, changes, reason, remedy] of TABLE) {
     assert.match(refusal.remedy, remedy);
   });
 }
+
+test('describeRefusal() does not send root to root', () => {
+  const refusal = { reason: 'no reason', remedy: 'Try again' };
+  const told = describeRefusal(refusal, 0);
+  assert.match(told.message, /as a root who may not mount: no reason$/);
+  assert.equal(told.hint, 'Try again');
+  assert.match(describeRefusal(refusal, 1000).hint, /^Try again\nOr run the same command as root/);
+});
 
 test('mayMount() reads one capability of one set', () => {
   assert.equal(mayMount(STATUS, 'CapEff'), false);
