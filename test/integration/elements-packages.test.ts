@@ -295,3 +295,63 @@ test('install-static copies to / and leaves out what CVS ignores', async () => {
   assert.deepEqual(await readdir(`${dir.root}/etc`), ['app.conf']);
   assert.deepEqual(await readdir(`${dir.root}/opt`), ['run']);
 });
+
+/** Runs install-packages in this machine's root with `files` over it, on a memory that goes with it; prints `shown`. */
+async function installed(files: Variables, shown: string): Promise<HookResult> {
+  await using dir = await withFiles({
+    'usr/local/bin/install-packages': await readFile(script('dpkg/bin/install-packages'), 'utf8'),
+    'usr/local/bin/dpkg-divert': '#!/bin/sh\n',
+    'usr/sbin/update-initramfs': '#!/bin/sh\n',
+    ...files,
+  });
+  const code = [
+    'mount -t tmpfs tmpfs /mnt',
+    'mkdir /mnt/upper /mnt/work /mnt/root',
+    'cp -R "$0/." /mnt/upper',
+    'mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root',
+    'PATH=/usr/local/bin:/usr/sbin:/usr/bin chroot /mnt/root install-packages x >&2',
+    'cat "/mnt/root/$1"',
+  ].join('\n');
+  const unshare = ['unshare', '--mount', '--propagation', 'private', 'sh', '-euc', code];
+  return await runHook([...unshare, dir.root, shown]);
+}
+
+for (const prefix of ['iqn.1993-08.org.debian:01', 'iqn.2004-10.com.ubuntu:01']) {
+  test(`the name that open-iscsi draws (${prefix}) is each machine's own`, async () => {
+    const name = 'etc/iscsi/initiatorname.iscsi';
+    const apt = `#!/bin/sh\nmkdir -p /etc/iscsi\nprintf '## Mine\\nInitiatorName=${prefix}:27df23157b7a\\n' >/${name}\n`;
+    const files = {
+      'usr/local/bin/apt-get': apt,
+      'usr/lib/open-iscsi/startup-checks.sh': '',
+    };
+    const { status, stdout, stderr } = await installed(files, name);
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, '## Mine\nGenerateName=yes\n');
+  });
+}
+
+for (const [release, how] of [
+  ['jammy', 'with'],
+  ['noble', 'without'],
+] as const) {
+  test(`Ubuntu ${release} is bootstrapped ${how} mmdebstrap's hook for a merged /usr`, async () => {
+    await using dir = await withFiles({ 'bin/mmdebstrap': '#!/bin/sh\necho "$*"\nexit 9\n' });
+    const env = {
+      DISTRO_NAME: 'ubuntu',
+      DIB_RELEASE: release,
+      DIB_APT_SOURCES_CONF: `default:deb http://m/ubuntu ${release} main`,
+      DIB_APT_LOCAL_CACHE: '0',
+      DIB_IMAGE_CACHE: `${dir.root}/cache`,
+      DIB_LOCKFILES: `${dir.root}/locks`,
+      ARCH: 'amd64',
+      TARGET_ROOT: dir.root,
+      TMP_BUILD_DIR: dir.root,
+      TMP_HOOKS_PATH: script('debootstrap'),
+      _LIB: path.join(ROOT, 'hooks/lib'),
+    };
+    const hook = [script('debootstrap/root.d/08-debootstrap')];
+    const { status, stdout, stderr } = await runHook(hook, env, `${dir.root}/bin`);
+    assert.equal(status, 9, stderr);
+    assert.equal(/--hook-dir=\S*merged-usr/.test(stdout), how === 'with', stdout);
+  });
+}
