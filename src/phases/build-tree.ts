@@ -13,7 +13,7 @@ import type { BuildPlan } from '../plan/build-plan.ts';
 import { outputDirectory } from '../plan/output-directory.ts';
 import { mount, unmountBelow } from '../sandbox/mounts.ts';
 import { killStragglers } from '../sandbox/stragglers.ts';
-import { mountThrowawayTree, openWorkTree } from '../sandbox/work-tree.ts';
+import { mayRunPrograms, mountThrowawayTree, openWorkTree } from '../sandbox/work-tree.ts';
 import type { BuildPaths } from './environment.ts';
 import { readBuildInputs } from './phase-inputs.ts';
 import { type LayerSetup, PhaseLayers } from './phase-layers.ts';
@@ -82,8 +82,8 @@ export async function openPaths(order: EngineOrder, context: Context): Promise<W
   const { noTmpfs, minTmpfs } = order.build.plan.work;
   const work = await openWorkTree({ buildDir, imageDir, noTmpfs, minTmpfs }, context);
   const hooksDir = path.join(buildDir, 'hooks');
-  if (!work.inMemory && order.layersDir !== undefined) {
-    // A file system of the host may be mounted `noatime`: there it is not known what was read.
+  if (!work.inMemory && (order.layersDir !== undefined || !mayRunPrograms(buildDir))) {
+    // A file system of the host may be mounted `noatime`: there it is not known what was read. Or `noexec`.
     await mkdir(hooksDir);
     const options = 'mode=755,strictatime';
     await mount({ source: 'tmpfs', target: hooksDir, type: 'tmpfs', options }, context);

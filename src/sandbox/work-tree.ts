@@ -2,9 +2,11 @@
  * Where a build works: in memory when the host has room, else on disk. All of it is mounted in our private
  * namespace and gone with it.
  */
+import { accessSync, constants, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
+import { hostError } from '../events/failure.ts';
 import { readMemory } from './memory.ts';
 import { mount } from './mounts.ts';
 import { mountOverlay } from './overlay.ts';
@@ -50,10 +52,26 @@ export async function openWorkTree(request: WorkTreeRequest, context: Context): 
   return { targetRoot, inMemory };
 }
 
+/** Whether the kernel runs programs in a directory of ours: not where its file system is mounted `noexec`. */
+export function mayRunPrograms(directory: string): boolean {
+  const probe = path.join(directory, '.dib-probe');
+  writeFileSync(probe, '', { mode: 0o755 });
+  try {
+    accessSync(probe, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(probe);
+  }
+}
+
 /**
  * A tree on disk that nobody wants to keep: under an overlay mounted `volatile`, which makes every
  * package manager's fsync free. An upper on an overlay (a container's root) is refused by the kernel:
  * then we do without.
+ *
+ * @throws Failed `host` where programs in a plain directory could not be run.
  */
 export async function mountThrowawayTree(
   buildDir: string,
@@ -66,14 +84,21 @@ export async function mountThrowawayTree(
   for (const directory of [lower, upper, work]) {
     await mkdir(directory, { recursive: true, mode: 0o755 });
   }
-  try {
-    await mountOverlay({ base: buildDir, lower: [lower], upper, work, target }, context);
-  } catch {
-    context.signal.throwIfAborted();
-    context.emit({
-      kind: 'message',
-      level: 'warning',
-      text: 'Cannot mount an overlay here: building in a plain directory, which is slower',
-    });
+  const overlay = { base: buildDir, lower: [lower], upper, work, target };
+  const mounted = await mountOverlay(overlay, context).then(
+    () => true,
+    () => false,
+  );
+  context.signal.throwIfAborted();
+  if (mounted) {
+    return;
   }
+  if (!mayRunPrograms(buildDir)) {
+    throw hostError(
+      `Cannot run programs in '${path.dirname(buildDir)}': its file system is mounted noexec, and no overlay can be mounted on it`,
+      'Set TMPDIR to a directory where programs may be run, or build in memory: leave --no-tmpfs out',
+    );
+  }
+  const text = 'Cannot mount an overlay here: building in a plain directory, which is slower';
+  context.emit({ kind: 'message', level: 'warning', text });
 }

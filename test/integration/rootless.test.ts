@@ -64,8 +64,16 @@ async function addArchive(rig: Rig): Promise<void> {
   execFileSync('tar', ['-C', content, '-cf', path.join(dir, 'archive.tar'), '.']);
 }
 
-/** As /tmp is on many machines: what she binds from there must stay so denied. And what she makes, others do not see. */
-const DENYING = 'mount -t tmpfs -o nosuid,nodev,noexec,mode=1777 tmpfs "$TMPDIR"; umask 077';
+/**
+ * As /tmp is on many machines: what she binds from there must stay so denied. What she makes is hers in a directory of
+ * somebody else, too, and others do not see it.
+ */
+const DENYING = `
+mount -t tmpfs -o nosuid,nodev,noexec,mode=1777 tmpfs "$TMPDIR"
+chown root:root "$directory"
+chmod 1777 "$directory"
+umask 077
+`;
 
 async function imageOf(user: boolean): Promise<{ readonly tree: readonly string[] }> {
   await using rig = await openRig();
@@ -74,13 +82,14 @@ async function imageOf(user: boolean): Promise<{ readonly tree: readonly string[
   // Hooks that become another user must get to the tree.
   await chmod(rig.dir, 0o755);
   const who = user ? await asOrdinaryUser(rig, { before: DENYING }) : {};
-  const result = await rig.run('disk-image-create', ['--no-tmpfs', ...ARGS, 'archive'], {
+  const args = ['--no-tmpfs', '--no-cache', ...ARGS, 'archive', 'manifests'];
+  const result = await rig.run('disk-image-create', args, {
     ...who,
     env: { ...who.env, ARCHIVE: path.join(rig.elements, 'archive/archive.tar') },
   });
   assert.equal(result.status, 0, result.stdout + result.stderr);
   if (user) {
-    await assertHers(rig);
+    await assertHers(rig, 'image.d');
     assert.match(inode(rig, '/srv/www'), /Mode: {2}0700[\s\S]*User: {4}33 {3}Group: {4}33/);
     assert.match(inode(rig, '/srv/www/page'), /User: 65534 {3}Group: 65534/);
     assert.match(
@@ -96,9 +105,9 @@ async function imageOf(user: boolean): Promise<{ readonly tree: readonly string[
 }
 
 /** On the host everything that was made belongs to the user. */
-async function assertHers(rig: Rig): Promise<void> {
+async function assertHers(rig: Rig, ...more: readonly string[]): Promise<void> {
   const names = await readdir(rig.out);
-  assert.deepEqual(names.sort(), ['image.qcow2', 'image.raw', 'image.tar']);
+  assert.deepEqual(names.sort(), [...more, 'image.qcow2', 'image.raw', 'image.tar']);
   for (const name of names) {
     const { uid, gid } = await stat(path.join(rig.out, name));
     assert.deepEqual({ name, uid, gid }, { name, uid: USER.uid, gid: USER.uid });
@@ -293,16 +302,32 @@ for (const { claim, user, says } of REFUSED) {
   });
 }
 
+/** Where neither programs can be run nor overlays be mounted. */
+const NOEXEC_PLACE = `
+mkdir -m 1777 /var/tmp/noexec
+mount --bind /var/tmp/noexec /var/tmp/noexec
+mount -o remount,bind,noexec /var/tmp/noexec
+`;
+
 test('an ordinary user builds in a container: overlay root, no loop devices, read-only home', async () => {
   await using rig = await openRig();
   await rig.element('owners', OWNERS);
-  const user = await asOrdinaryUser(rig, { container: true });
+  const user = await asOrdinaryUser(rig, { container: true, before: NOEXEC_PLACE });
   const homeless = await rig.run('disk-image-create', ARGS, {
     ...user,
     env: { ...user.env, DIB_IMAGE_CACHE: undefined },
   });
   assert.equal(homeless.status, 3, homeless.stdout + homeless.stderr);
   assert.match(homeless.stderr, /cache directory[\s\S]*--image-cache/);
+  const inert = await rig.run('disk-image-create', ['--no-tmpfs', ...ARGS], {
+    ...user,
+    env: { ...user.env, TMPDIR: '/var/tmp/noexec' },
+  });
+  assert.equal(inert.status, 3, inert.stdout + inert.stderr);
+  assert.match(
+    inert.stderr,
+    /'\/var\/tmp\/noexec': its file system is mounted noexec[\s\S]*TMPDIR/,
+  );
   const result = await rig.run('disk-image-create', ['--no-tmpfs', ...ARGS], user);
   assert.equal(result.status, 0, result.stdout + result.stderr);
   await assertHers(rig);
