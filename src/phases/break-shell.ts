@@ -7,7 +7,7 @@ import type { BreakPlan } from '../plan/build-plan.ts';
 import { eachLine, start, statusOf } from '../sandbox/process.ts';
 import { findShell, interactive, runOnTerminal } from '../sandbox/terminal-shell.ts';
 import type { BreakScene, Command } from './break-text.ts';
-import { bannerOf, commandsAt, parseDecision, shellFile } from './break-text.ts';
+import { bannerOf, commandsAt, historyAt, parseDecision, shellFile } from './break-text.ts';
 import { TARGET_HOOKS } from './environment.ts';
 
 /** Who can give us the terminal: the process that draws on it. */
@@ -143,7 +143,7 @@ async function putShellFile(request: BreakRequest, inTarget: boolean): Promise<P
     point: given.point,
     banner,
     commands: commandsAt(scene),
-    history: historyFor(scene.stop?.path),
+    history: historyAt(scene),
     umask,
     cwd: inTarget ? insideOf(cwd, given.targetRoot) : cwd,
     ownSettings: !inTarget,
@@ -154,11 +154,6 @@ async function putShellFile(request: BreakRequest, inTarget: boolean): Promise<P
     seenAs: inTarget ? `/tmp/${SHELL_FILE}` : file,
     [Symbol.asyncDispose]: () => rm(file, { force: true }),
   };
-}
-
-/** Arrow up shows the hook's command line, arrow up again the same with a trace. */
-function historyFor(hook: string | undefined): readonly string[] {
-  return hook === undefined ? [] : [`bash -x ${hook}`, hook];
 }
 
 function insideOf(directory: string, root: string): string {

@@ -37,6 +37,15 @@ export function commandsAt({ stop }: BreakScene): readonly Command[] {
   return stop.when === 'before' ? ['skip', 'abort'] : ['retry', 'abort'];
 }
 
+/** Arrow up shows the hook's command line, arrow up again the same with a trace. */
+export function historyAt({ stop }: BreakScene): readonly string[] {
+  if (stop === undefined) {
+    return [];
+  }
+  const hook = quoteWord(stop.path);
+  return [`bash -x ${hook}`, hook];
+}
+
 /** The banner, which `where` prints again. The first two lines are compat. */
 export function bannerOf(scene: BreakScene): readonly string[] {
   return [
@@ -54,7 +63,9 @@ function failureLines({ stop }: BreakScene): readonly string[] {
   return failure === undefined
     ? []
     : [
-        `${failure.message}:`,
+        failure.lastLines.length === 0
+          ? `${failure.message}, and printed nothing`
+          : `${failure.message}:`,
         ...failure.lastLines.slice(-SHOWN_LINES).map((line) => `    ${line}`),
       ];
 }
@@ -98,7 +109,7 @@ function list(names: readonly string[]): readonly string[] {
 }
 
 const EXPLAINED: Readonly<Record<Command, string>> = {
-  retry: 'run the hook again, as its element has it now',
+  retry: 'run it again, as its element has it now',
   skip: 'go on without the hook',
   abort: 'end the build',
 };

@@ -173,22 +173,34 @@ export class PhaseBreaks {
     if (source === undefined) {
       return;
     }
-    const { hooksDir, targetRoot } = this.#site.paths;
-    const copy = path.join(hooksDir, directory, name);
-    const [theirs, ours] = await Promise.all(
-      [source, copy].map((file) => stat(file).catch(() => undefined)),
-    );
-    // The time of the change, too: a file that was moved there, or put back, is as old as it was.
-    const changedMs = Math.max(theirs?.mtimeMs ?? 0, theirs?.ctimeMs ?? 0);
-    if (theirs !== undefined && ours !== undefined && changedMs > ours.mtimeMs) {
-      await copyFile(source, copy);
-      await chmod(copy, theirs.mode & 0o7777);
-      if (this.#site.phase.where === 'target') {
-        await this.#showAgain(copy, path.join(targetRoot, TARGET_HOOKS, directory, name));
+    const { emit } = this.#context;
+    const hook = `'${directory}/${name}'`;
+    try {
+      if (await this.#takeAgain(source, path.join(directory, name))) {
+        const text = `Took ${hook} as its element has it now`;
+        emit({ kind: 'message', level: 'info', text });
       }
-      const text = `Took '${directory}/${name}' as its element has it now`;
-      this.#context.emit({ kind: 'message', level: 'info', text });
+    } catch (error) {
+      const text = `Cannot take ${hook} as its element has it now: ${(error as Error).message}`;
+      emit({ kind: 'message', level: 'warning', text });
     }
+  }
+
+  /** False when the element still has what was copied. */
+  async #takeAgain(source: string, name: string): Promise<boolean> {
+    const { hooksDir, targetRoot } = this.#site.paths;
+    const copy = path.join(hooksDir, name);
+    const [theirs, ours] = await Promise.all([stat(source), stat(copy)]);
+    // The time of the change, too: a file that was moved there, or put back, is as old as it was.
+    if (Math.max(theirs.mtimeMs, theirs.ctimeMs) <= ours.mtimeMs) {
+      return false;
+    }
+    await copyFile(source, copy);
+    await chmod(copy, theirs.mode & 0o7777);
+    if (this.#site.phase.where === 'target') {
+      await this.#showAgain(copy, path.join(targetRoot, TARGET_HOOKS, name));
+    }
+    return true;
   }
 
   /** Hooks in the target may see a copy of the tree, made so that it cannot be changed. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -99,7 +99,7 @@ test('a hook that failed is looked at, mended in its element and tried again', a
 
 test('a build stops before and after phases and hooks, and goes on', async () => {
   await using rig = await openRig();
-  await writeElement(rig);
+  const element = await writeElement(rig);
   const points = ['before-root', 'before-50-fails', 'after-install.d/60-last', 'after-cleanup'];
   await using session = build(rig, points.join(','));
   await session.sees(/before-root\] .*# /);
@@ -114,8 +114,10 @@ test('a build stops before and after phases and hooks, and goes on', async () =>
   await session.sees(/Left out 'install\.d\/50-fails'/);
 
   await session.sees(/after-install\.d\/60-last\] .*# /);
+  await rm(path.join(element, 'install.d/60-last'));
   session.types('cat /last; retry\r');
   await session.sees(/\n<a {2}b>\n/);
+  await session.sees(/Cannot take 'install\.d\/60-last' as its element has it now: ENOENT/);
   await session.sees(/after-install\.d\/60-last\] .*# /);
   session.types(KEYS.endOfInput);
 
@@ -156,7 +158,7 @@ test('layers stand for what ran before a stop, and nobody waits for whoever stan
   await using rig = await openRig();
   await rig.element('mine', {
     // As long as a part of a phase has to take to be kept by itself.
-    'install.d/40-slow': hook('sleep 1.1; echo "slow ran" | tee /slow'),
+    'install.d/40-slow': hook('sleep 2.1; echo "slow ran" | tee /slow'),
     'install.d/50-fails': hook('exit 3'),
   });
   // As on the terminal: hooks may read it.

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import type { HookFailure } from '../../../src/events/failure.ts';
 import {
   type BreakScene,
   bannerOf,
   commandsAt,
+  historyAt,
   parseDecision,
   shellFile,
 } from '../../../src/phases/break-text.ts';
@@ -67,6 +69,32 @@ test('bannerOf() starts with what upstream prints, and says what ran and what is
   assert.ok(lines.includes('  next    60-bar, phase post-install'));
   const shown = lines.find((line) => line.startsWith('  ran ')) ?? '';
   assert.match(shown, /^ {2}ran {5}11-x \(1\.2 s\), 10-x .*, 4 more$/);
+});
+
+test('bannerOf() says what a hook printed before it failed, and that it printed nothing', () => {
+  const failed = (lastLines: readonly string[]): readonly string[] => {
+    const failure: HookFailure = {
+      kind: 'hook',
+      phase: 'install',
+      hook: '50-foo',
+      path: '/x',
+      message: 'It failed',
+      status: 3,
+      lastLines,
+    };
+    return bannerOf(scene('install', { when: 'error', failure })).slice(2, 4);
+  };
+  assert.deepEqual(failed(['why']), ['It failed:', '    why']);
+  assert.equal(failed([])[0], 'It failed, and printed nothing');
+});
+
+test('historyAt() has the hook as a command line, whatever the build directory is called', () => {
+  const stop = { path: '/tmp/my builds/hooks/root.d/50-foo' };
+  assert.deepEqual(historyAt(scene('root', stop)), [
+    "bash -x '/tmp/my builds/hooks/root.d/50-foo'",
+    "'/tmp/my builds/hooks/root.d/50-foo'",
+  ]);
+  assert.deepEqual(historyAt(scene('root')), []);
 });
 
 /** Runs the file as a shell without a person, and then some commands. */
