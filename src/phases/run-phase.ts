@@ -163,15 +163,13 @@ class PhaseView implements AsyncDisposable {
     const scope = new Scope();
     this.#scope = scope;
     const traced = layers?.traces === true;
-    if (traced) {
-      await layers.watch(hooksDir);
-    }
-    if (phase.where === 'target') {
-      const copy = traced ? layers.copy : undefined;
-      await showHooks(environment.paths, { scope, copy, first }, this.#context);
-    } else {
-      await mountAll(first, this.#context);
-    }
+    const copy = traced ? layers.copy : undefined;
+    await Promise.all([
+      traced ? layers.watch(hooksDir) : undefined,
+      phase.where === 'target'
+        ? showHooks(environment.paths, { scope, copy, first }, this.#context)
+        : mountAll(first, this.#context),
+    ]);
     this.#first = first;
   }
 
