@@ -3,7 +3,7 @@
  * shown where people look first. Pure.
  *
  * Sources: GitHub, "Workflow commands" (`::group::`, `::error`; groups do not nest); GitLab, "Custom
- * collapsible sections" (names of letters, digits, `_`, `.` and `-`).
+ * collapsible sections" (names of letters, digits, `_`, `.` and `-`, each once in a job: builds of one job have a number behind).
  */
 import type { BuildEvent } from './event.ts';
 import type { Failure } from './failure.ts';
@@ -47,12 +47,12 @@ export function ciMarks(log: CiLog, event: BuildEvent, open: string | undefined)
   switch (event.kind) {
     case 'phase-start': {
       const hooks = event.hooks.length === 1 ? '1 hook' : `${event.hooks.length} hooks`;
-      const name = `phase-${event.phase}`;
+      const name = `phase-${event.phase}-${event.at}`;
       const title = `Phase ${event.phase}: ${hooks}`;
       return { before: close + opening(system, { name, title }, event.at), after: '', open: name };
     }
     case 'step-start': {
-      const name = `step-${event.step.replaceAll(/[^\w.-]/g, '-')}`;
+      const name = `step-${event.step.replaceAll(/[^\w.-]/g, '-')}-${event.at}`;
       const group = { name, title: event.detail };
       return { before: close + opening(system, group, event.at), after: '', open: name };
     }

@@ -44,15 +44,15 @@ export function mayMount(status: string, set: 'CapEff' | 'CapBnd'): boolean {
   return hasCapability(status, set, CAP_SYS_ADMIN);
 }
 
-/** What a user is told who wanted to build. `uid`: hers, 0 for the root of a container that may not mount. */
+/** What a user is told who wanted to do that. `uid`: hers, 0 for the root of a container that may not mount. */
 export function describeRefusal(
   { reason, remedy }: Refusal,
-  uid: number,
+  { what, uid }: { readonly what: string; readonly uid: number },
 ): { readonly message: string; readonly hint: string } {
   return uid === 0
-    ? { message: `Cannot build an image as a root who may not mount: ${reason}`, hint: remedy }
+    ? { message: `Cannot ${what} as a root who may not mount: ${reason}`, hint: remedy }
     : {
-        message: `Cannot build an image without root: ${reason}`,
+        message: `Cannot ${what} without root: ${reason}`,
         hint: `${remedy}\nOr run the same command as root, for example with sudo -E`,
       };
 }

@@ -76,11 +76,14 @@ async function sayingOf(
   return exit.kind === 'code' && exit.code === 0 ? undefined : said;
 }
 
-/** @throws Failed `host` with what the administrator has to do. */
-export async function assertNamespace(env: Readonly<Record<string, string>>): Promise<void> {
+/** `what`: for what one is needed. @throws Failed `host` with what the administrator has to do. */
+export async function assertNamespace(
+  env: Readonly<Record<string, string>>,
+  what = 'build an image',
+): Promise<void> {
   const refusal = await findRefusal(env);
   if (refusal !== undefined) {
-    const { message, hint } = describeRefusal(refusal, process.geteuid?.() ?? 0);
+    const { message, hint } = describeRefusal(refusal, { what, uid: process.geteuid?.() ?? 0 });
     throw hostError(message, hint);
   }
 }

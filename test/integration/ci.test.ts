@@ -28,8 +28,14 @@ test('on GitLab every group that is opened is closed, and every event is what th
     marks,
     starts.flatMap((start) => [start, start.replace('start', 'end')]),
   );
-  assert.ok(starts.includes('start phase-install'), marks.join(', '));
-  assert.ok(starts.includes('start step-write-tar'), marks.join(', '));
+  assert.ok(
+    starts.some((start) => /^start phase-install-\d+$/.test(start)),
+    marks.join(', '),
+  );
+  assert.ok(
+    starts.some((start) => /^start step-write-tar-\d+$/.test(start)),
+    marks.join(', '),
+  );
   await assertValidEvents(await eventLines(rig));
 
   // The images are no worse for it, but whoever reads the file has to know.

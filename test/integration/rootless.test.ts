@@ -149,6 +149,14 @@ test("an ordinary user's layers are reused, verified and removed", async () => {
   assert.equal(verified.status, 0, verified.stdout + verified.stderr);
   const second = await build(['tiny', 'owners'], '20');
   assert.match(second.stdout, /Reusing install\.d/);
+  const without = await asOrdinaryUser(rig, { ids: 0 });
+  const pruned = await rig.run('dibkit', ['cache', 'prune', '--max-size', '0'], without);
+  assert.equal(pruned.status, 3, pruned.stdout + pruned.stderr);
+  assert.match(
+    pruned.stderr,
+    /Cannot remove .* has no range of user ids[\s\S]*usermod --add-subuids/,
+  );
+  await asOrdinaryUser(rig);
   // What a build uses stays; so another one, with no room for it.
   const other = await build(['tiny'], '0');
   assert.equal(other.status, 0, other.stdout + other.stderr);

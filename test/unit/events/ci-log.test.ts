@@ -57,8 +57,8 @@ test('a phase is a group, closed before its failure is told', () => {
   );
   assert.equal(
     shown('gitlab', events),
-    '\u001b[0Ksection_start:1700000000:phase-install[collapsed=true]\r\u001b[0KPhase install: 1 hook\n' +
-      'hello\n\u001b[0Ksection_end:1700000000:phase-install\r\u001b[0K\n',
+    '\u001b[0Ksection_start:1700000000:phase-install-1700000000900[collapsed=true]\r\u001b[0KPhase install: 1 hook\n' +
+      'hello\n\u001b[0Ksection_end:1700000000:phase-install-1700000000900\r\u001b[0K\n',
   );
   assert.equal(shown('other', events), 'hello\n');
 });
@@ -84,12 +84,12 @@ test('a step is a group with a name that GitLab takes, and closes one that was l
     .replaceAll('\r', ' ')
     .split('\n');
   assert.deepEqual(lines, [
-    'section_start:1700000000:phase-install[collapsed=true] Phase install: 1 hook',
+    'section_start:1700000000:phase-install-1700000000900[collapsed=true] Phase install: 1 hook',
     'hello',
-    'section_end:1700000000:phase-install ',
-    'section_start:1700000000:step-write-tar[collapsed=true] Writing image.tar',
+    'section_end:1700000000:phase-install-1700000000900 ',
+    'section_start:1700000000:step-write-tar-1700000000900[collapsed=true] Writing image.tar',
     'Writing image.tar',
-    'section_end:1700000000:step-write-tar ',
+    'section_end:1700000000:step-write-tar-1700000000900 ',
     'Build completed successfully',
     '',
   ]);

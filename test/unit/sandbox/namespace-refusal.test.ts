@@ -138,10 +138,13 @@ for (const [claim, changes, reason, remedy] of TABLE) {
 
 test('describeRefusal() does not send root to root', () => {
   const refusal = { reason: 'no reason', remedy: 'Try again' };
-  const told = describeRefusal(refusal, 0);
-  assert.match(told.message, /as a root who may not mount: no reason$/);
+  const told = describeRefusal(refusal, { what: 'build an image', uid: 0 });
+  assert.match(told.message, /^Cannot build an image as a root who may not mount: no reason$/);
   assert.equal(told.hint, 'Try again');
-  assert.match(describeRefusal(refusal, 1000).hint, /^Try again\nOr run the same command as root/);
+  assert.match(
+    describeRefusal(refusal, { what: 'build', uid: 1000 }).hint,
+    /^Try again\nOr run the same command as root/,
+  );
 });
 
 test('mayMount() reads one capability of one set', () => {
