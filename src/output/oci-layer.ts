@@ -60,7 +60,9 @@ async function* converted(tar: ToolStream, diff: Hash): AsyncGenerator<Buffer> {
     }
   }
   await tar.done;
-  conversion.end();
+  const end = conversion.end();
+  diff.update(end);
+  yield end;
 }
 
 /** The same bytes in blocks of one size, the last one apart: a tree of small files is mostly headers. */

@@ -95,11 +95,16 @@ export class WhiteoutConversion {
       contentBytes === 0 ? { kind: 'header' } : { kind: 'content', left: contentBytes };
   }
 
-  /** @throws Error when the archive stopped in the middle of something. */
-  end(): void {
+  /**
+   * The end of the archive. How many zeros tar puts there depends on what of the overlay's was in it.
+   *
+   * @throws Error when the archive stopped in the middle of something.
+   */
+  end(): Buffer {
     if (this.#expected.kind !== 'header' || this.#rest.length > 0) {
       throw new Error('The archive of a layer ended too early');
     }
+    return Buffer.alloc(2 * BLOCK_BYTES);
   }
 
   #takeRecords(expected: Expected & { kind: 'records' }, piece: Buffer): void {
@@ -115,7 +120,7 @@ export class WhiteoutConversion {
   #takeHeader(block: Buffer): readonly Buffer[] {
     const fields = readBlock(block);
     if (isZeroBlock(block)) {
-      return [block];
+      return [];
     }
     if (fields.type === 'x') {
       this.#expected = {

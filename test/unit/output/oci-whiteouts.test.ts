@@ -46,8 +46,7 @@ function convert(input: Buffer, pieceBytes = input.length): Buffer {
   for (let at = 0; at < input.length; at += pieceBytes) {
     out.push(...conversion.push(input.subarray(at, at + pieceBytes)));
   }
-  conversion.end();
-  return Buffer.concat(out);
+  return Buffer.concat([...out, conversion.end()]);
 }
 
 /** What another reader sees in an archive: `TYPE NAME CONTENT`. */
@@ -130,6 +129,16 @@ test('WhiteoutConversion does not care how the bytes are cut into pieces', () =>
   for (const pieceBytes of [1, 7, 511, 512, 513, 1000]) {
     assert.ok(convert(LAYER, pieceBytes).equals(whole), `pieces of ${pieceBytes} bytes`);
   }
+});
+
+test('WhiteoutConversion writes the same end whatever of the overlay was in the archive', () => {
+  const [marked, plain] = [{ 'SCHILY.xattr.trusted.overlay.origin': 'x' }, {}].map((records) => {
+    const bytes = archive([{ path: './file', content: 'y'.repeat(8192), records }]);
+    // GNU tar writes whole records of twenty blocks.
+    const record = Buffer.alloc(10_240 - (bytes.length % 10_240));
+    return convert(Buffer.concat([bytes, record]));
+  });
+  assert.deepEqual(marked, plain);
 });
 
 test('WhiteoutConversion leaves an archive without an overlay in it byte by byte as it is', () => {
