@@ -43,6 +43,32 @@ function is(how: Change['how']): string {
 
 const MOST_REASONS = 5;
 
+/** What a build knows of itself when there is no layer to use. */
+export interface MissSite {
+  /** Why it keeps nothing any more. */
+  readonly broken: string | undefined;
+  /** It has made something anew below. */
+  readonly isNew: boolean;
+  /** It stops before all hooks of the phase have run: a layer of all would be too much. */
+  readonly stops: boolean;
+}
+
+/** Why a layer is not used, or that there is none. */
+export function missReasons(
+  changes: readonly Change[] | undefined,
+  { broken, isNew, stops }: MissSite,
+): readonly string[] {
+  if (broken !== undefined) {
+    return [broken];
+  }
+  if (changes === undefined && isNew) {
+    return ['what comes before it is new'];
+  }
+  return changes === undefined && stops
+    ? ['no layer ends before the break point']
+    : reasonsOf(changes);
+}
+
 /** The reasons of a miss; `undefined` changes: there is no layer to compare with. */
 export function reasonsOf(changes: readonly Change[] | undefined): readonly string[] {
   if (changes === undefined) {

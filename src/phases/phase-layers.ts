@@ -11,7 +11,7 @@ import type { ResolvedElement } from '../elements/resolve.ts';
 import type { Context } from '../events/event.ts';
 import { type Beside, besideNow, restoreBeside, saveBeside } from '../layers/beside.ts';
 import type { LayerChain } from '../layers/chain.ts';
-import { reasonsOf } from '../layers/explain.ts';
+import { missReasons } from '../layers/explain.ts';
 import { textReader } from '../layers/lookup.ts';
 import { mayCut } from '../layers/lower-names.ts';
 import { type PhaseInputs, usedInputs } from '../layers/match.ts';
@@ -312,11 +312,11 @@ export class PhaseLayers {
     return second.kind === 'hit'
       ? second.layer
       : this.#miss(
-          chain.broken !== undefined
-            ? [chain.broken]
-            : second.changes === undefined && chain.isNew
-              ? ['what comes before it is new']
-              : reasonsOf(second.changes),
+          missReasons(second.changes, {
+            broken: chain.broken,
+            isNew: chain.isNew,
+            stops: most < inputs.hooks.length,
+          }),
           context,
         );
   }

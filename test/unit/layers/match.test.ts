@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeChange, reasonsOf, renderExplained } from '../../../src/layers/explain.ts';
+import {
+  describeChange,
+  missReasons,
+  reasonsOf,
+  renderExplained,
+} from '../../../src/layers/explain.ts';
 import { changesSince, type PhaseInputs, usedInputs } from '../../../src/layers/match.ts';
 import { isKey, keyOf, type LayerRecord, slotOf } from '../../../src/layers/record.ts';
 
@@ -149,6 +154,19 @@ test('reasonsOf() names the first few and counts the rest', () => {
   }));
   assert.equal(reasonsOf(many).at(-1), '2 more');
   assert.deepEqual(reasonsOf(undefined), ['there is no layer of it yet']);
+});
+
+test('missReasons() says what keeps a build from using layers before what has changed', () => {
+  const plain = { broken: undefined, isNew: false, stops: false };
+  assert.deepEqual(missReasons(undefined, plain), ['there is no layer of it yet']);
+  assert.deepEqual(missReasons(undefined, { ...plain, stops: true }), [
+    'no layer ends before the break point',
+  ]);
+  assert.deepEqual(missReasons([], { ...plain, stops: true, isNew: true }), reasonsOf([]));
+  assert.deepEqual(missReasons(undefined, { ...plain, stops: true, isNew: true }), [
+    'what comes before it is new',
+  ]);
+  assert.deepEqual(missReasons([], { ...plain, broken: 'a mount', isNew: true }), ['a mount']);
 });
 
 test('renderExplained() aligns phases and puts further reasons below the first', () => {
