@@ -43,6 +43,13 @@ export async function failedBuild(
   if (text === '') {
     return undefined;
   }
-  const { keys, phase } = JSON.parse(text) as FailedBuild;
+  let failed: Partial<FailedBuild>;
+  try {
+    failed = JSON.parse(text) as Partial<FailedBuild>;
+  } catch {
+    // Cut short by a loss of power: then it is a build as always.
+    return undefined;
+  }
+  const { keys = [], phase = '' } = failed;
   return { keys: keys.filter((key) => store.has(key)), phase };
 }

@@ -13,6 +13,8 @@ export interface BreakScene {
   readonly phase: Phase;
   /** Undefined before and after a whole phase. */
   readonly stop?: Stop;
+  /** Hooks of the phase that are still to run, at a stop around the whole phase. */
+  readonly coming?: readonly string[];
   /** The hook's file in its element. */
   readonly source?: string;
   readonly buildDir: string;
@@ -77,7 +79,7 @@ function sceneRows(scene: BreakScene): readonly (readonly [string, string])[] {
   const here = scene.outside ? '; this shell is on the host' : '';
   const next = PHASES[index + 1];
   const coming = [
-    ...(stop === undefined ? [] : list(stop.coming)),
+    ...list(stop?.coming ?? scene.coming ?? []),
     ...(next === undefined ? ['the images'] : [`phase ${next.name}`]),
   ];
   return [

@@ -15,6 +15,7 @@ import type { Stop, StopDecision, Stops } from '../run-parts/stops.ts';
 import { runTool } from '../sandbox/process.ts';
 import { AFTER_ERROR, hookPoint, phasePoint } from './break-names.ts';
 import { type BreakOutcome, runBreak, type Terminal } from './break-shell.ts';
+import type { BreakScene } from './break-text.ts';
 import { type BuildPaths, TARGET_HOOKS } from './environment.ts';
 import type { RunRecorder } from './run-record.ts';
 import type { Phase } from './table.ts';
@@ -67,12 +68,16 @@ export class PhaseBreaks {
     this.#context = context;
   }
 
-  /** Stops before or after the phase if the user asked for it; resolves when the build may go on. */
-  async atPhase(when: 'before' | 'after'): Promise<void> {
+  /**
+   * Stops before or after the phase if the user asked for it; resolves when the build may go on. `hooks`
+   * tells those of the phase.
+   */
+  async atPhase(when: 'before' | 'after', hooks: () => Promise<readonly string[]>): Promise<void> {
     const { phase, cwd, env } = this.#site;
     const point = phasePoint(when, phase.name);
     if (this.#breakers.plan.points.includes(point)) {
-      const outcome = await this.#run(point, { env, cwd, umask: '0022' });
+      const coming = when === 'before' ? await hooks() : [];
+      const outcome = await this.#run(point, { env, cwd, umask: '0022' }, { coming });
       this.#assertGoingOn(point, outcome);
     }
   }
@@ -96,7 +101,7 @@ export class PhaseBreaks {
       return 'go-on';
     }
     const { env, cwd } = this.#site;
-    const outcome = await this.#run(point, stop.state ?? { env, cwd, umask: '0022' }, stop);
+    const outcome = await this.#run(point, stop.state ?? { env, cwd, umask: '0022' }, { stop });
     if (stop.when !== 'error') {
       this.#assertGoingOn(point, outcome);
     }
@@ -120,8 +125,9 @@ export class PhaseBreaks {
   async #run(
     point: string,
     state: { env: Readonly<Record<string, string>>; cwd: string; umask: string },
-    stop?: Stop,
+    what: Pick<BreakScene, 'stop' | 'coming'>,
   ): Promise<BreakOutcome> {
+    const { stop } = what;
     const { phase, paths, tree, recorder } = this.#site;
     const { terminal } = this.#breakers;
     const source = stop === undefined ? undefined : tree.sourceOf(stop.directory, stop.name);
@@ -136,7 +142,7 @@ export class PhaseBreaks {
         phase,
         buildDir: paths.buildDir,
         targetRoot: paths.targetRoot,
-        ...(stop === undefined ? {} : { stop }),
+        ...what,
         ...(source === undefined ? {} : { source }),
       },
       plan: { ...this.#breakers.plan, outsideTarget },

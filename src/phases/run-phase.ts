@@ -99,14 +99,15 @@ async function workInTree(run: TreeRun, done: number, context: Context): Promise
   await recorder.update({});
   const onStop = (): void => layers?.chain.breakOff(SOMEBODY);
   const site = { phase, paths: environment.paths, tree: run.tree, env, cwd, recorder, onStop };
+  const hooksHere = (): Promise<readonly string[]> => hooksOf(phase, environment);
   const breaks = new PhaseBreaks(site, run.breakers, context);
-  await breaks.atPhase('before');
+  await breaks.atPhase('before', hooksHere);
   let kept = 0;
   let ran: readonly string[] = [];
   if (present) {
     ran = await runHooks(run, { breaks, recorder, skip: done, pause: pause() }, context);
   }
-  await breaks.atPhase('after');
+  await breaks.atPhase('after', hooksHere);
   await run.check();
   view.note();
   const touched = await wasTouched();

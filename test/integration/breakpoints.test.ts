@@ -103,6 +103,7 @@ test('a build stops before and after phases and hooks, and goes on', async () =>
   const element = await writeElement(rig);
   const points = ['before-root', 'before-50-fails', 'after-install.d/60-last', 'after-cleanup'];
   await using session = build(rig, points.join(','));
+  await session.sees(/next +10-tiny, .*, phase extra-data\n/);
   await session.sees(/before-root\] .*# /);
   session.types('[ -d "$TARGET_ROOT" ] && echo "root: $TARGET_ROOT"; false\r');
   await session.sees(/\nroot: \/.*\/mnt\n/);

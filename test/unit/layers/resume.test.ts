@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -16,6 +16,9 @@ test('failedBuild() has the layers that are still there, until the image has bee
     assert.deepEqual(await failedBuild(store, which), { keys: ['one'], phase: 'install' });
     assert.equal(await failedBuild(store, { ...which, elements: ['a'] }), undefined);
     assert.equal(await failedBuild(store, { ...which, image: '/out/other' }), undefined);
+    const [name = ''] = await readdir(path.join(store.directory, '.resume'));
+    await writeFile(path.join(store.directory, '.resume', name), '{"keys":["on');
+    assert.equal(await failedBuild(store, which), undefined);
     await rememberFailure(store, which, undefined);
     assert.equal(await failedBuild(store, which), undefined);
   } finally {

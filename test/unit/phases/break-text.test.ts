@@ -67,6 +67,8 @@ test('bannerOf() starts with what upstream prints, and says what ran and what is
   ]);
   assert.ok(lines.includes("  hook    50-foo of element 'mine'"));
   assert.ok(lines.includes('  next    60-bar, phase post-install'));
+  const around = bannerOf({ ...scene('install'), coming: ['10-a', '20-b'] });
+  assert.ok(around.includes('  next    10-a, 20-b, phase post-install'));
   const shown = lines.find((line) => line.startsWith('  ran ')) ?? '';
   assert.match(shown, /^ {2}ran {5}11-x \(1\.2 s\), 10-x .*, 4 more$/);
 });
