@@ -73,7 +73,8 @@ export function explainRefusal(facts: NamespaceFacts): Refusal {
 function switchedOff(facts: NamespaceFacts): Refusal | undefined {
   const { maxUserNamespaces, unprivilegedClone, apparmorRestricts } = facts;
   if (maxUserNamespaces === 0 || facts.said.some((line) => /No space left on device/.test(line))) {
-    return bySwitch('user.max_user_namespaces', maxUserNamespaces ?? 0, 15_000);
+    const max = maxUserNamespaces ?? 0;
+    return bySwitch('user.max_user_namespaces', max, Math.max(15_000, 2 * max));
   }
   if (unprivilegedClone === 0) {
     return bySwitch('kernel.unprivileged_userns_clone', 0, 1);

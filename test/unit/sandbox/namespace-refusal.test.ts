@@ -81,6 +81,12 @@ const TABLE: readonly [string, Partial<NamespaceFacts>, RegExp, RegExp][] = [
     /user\.max_user_namespaces is 50/,
     /sysctl -w user\.max_user_namespaces=15000/,
   ],
+  [
+    'a limit that others have used up',
+    { maxUserNamespaces: 20_000, said: ['unshare: unshare failed: No space left on device'] },
+    /user\.max_user_namespaces is 20000/,
+    /sysctl -w user\.max_user_namespaces=40000/,
+  ],
   ["Debian's switch", { unprivilegedClone: 0 }, /userns_clone is 0/, /unprivileged_userns_clone=1/],
   [
     "Ubuntu's switch",
