@@ -127,7 +127,7 @@ const CHURN = [
   { env: { DIB_NO_LAYERS: '1' }, layers: ['disk-image-create tiny churn'] },
   {
     env: { break: 'after-install', break_cmd: 'true' },
-    layers: ['root.d', 'extra-data.d', 'what was not kept as a layer'],
+    layers: ['root.d', 'extra-data.d', 'install.d', 'what was not kept as a layer'],
   },
   { env: { SOURCE_DATE_EPOCH: '1700000000' }, layers: ['disk-image-create tiny churn'] },
 ] as const;
