@@ -4,7 +4,6 @@ import type { Sha256 } from './checksum.ts';
 import type { Origin } from './download.ts';
 import { type FetchContext, fetchFile } from './fetch-file.ts';
 import { PartialFile } from './partial-file.ts';
-import { publish } from './publish.ts';
 import { quarantine } from './quarantine.ts';
 import { hashFile, lastDigest, writeRecord } from './record.ts';
 import { fetchSums } from './sums.ts';
@@ -163,8 +162,7 @@ async function publishVerified(
   spec: VerifiedFetchSpec,
   { partial, sha256, origin }: FetchedImage,
 ): Promise<VerifiedFile> {
-  await partial[Symbol.asyncDispose]();
-  await publish(partial.path, spec.path);
+  await partial.publishAs(spec.path);
   const { etag, lastModified } = origin;
   await writeRecord(spec.path, {
     sha256,

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { configError } from '../events/failure.ts';
 import type { Sha256 } from './checksum.ts';
 import { livenessOf, ownIdentity, parseIdentity, renderIdentity } from './identity.ts';
+import { publish } from './publish.ts';
 
 /** What identifies one version of a file on a server. Source: RFC 9110, 8.8. */
 export interface Validators {
@@ -193,6 +194,13 @@ export class PartialFile implements AsyncDisposable {
     return this.#hash.copy().digest('hex') as Sha256;
   }
 
+  /** Makes it the finished file `target`. What is noted about it goes first: nobody would find that alone. */
+  async publishAs(target: string): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    await removeNote(this.path);
+    await publish(this.path, target);
+  }
+
   /** Removes the file. Idempotent; no error when it has been renamed. */
   async remove(): Promise<void> {
     await this[Symbol.asyncDispose]();
@@ -224,9 +232,14 @@ async function create(file: string): Promise<FileHandle> {
   }
 }
 
-/** Removes a partial file, and what is noted about it. */
+/** Removes a partial file, and first what is noted about it: by the file, whoever comes next finds what was left. */
 export async function removePartial(file: string): Promise<void> {
-  await Promise.all([rm(file, { force: true }), rm(`${file}.json`, { force: true })]);
+  await removeNote(file);
+  await rm(file, { force: true });
+}
+
+function removeNote(file: string): Promise<void> {
+  return rm(`${file}.json`, { force: true });
 }
 
 /** Partial files in a directory that nobody writes to, and nobody has gone on with for a while. */

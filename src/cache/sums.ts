@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { lookUpChecksum, type Sha256 } from './checksum.ts';
 import { type FetchContext, fetchFile } from './fetch-file.ts';
 import { PartialFile } from './partial-file.ts';
-import { publish } from './publish.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { isNewEnough, readSums, type SumsLookup, type SumsSpec } from './sums-cache.ts';
 
@@ -43,8 +42,7 @@ export async function fetchSums(
       ...(lastModified === undefined ? {} : { lastModified }),
     };
     if (lookup.kind === 'found') {
-      await partial[Symbol.asyncDispose]();
-      await publish(partial.path, spec.cachePath);
+      await partial.publishAs(spec.cachePath);
       await writeRecord(spec.cachePath, {
         sha256: fetched.sha256 satisfies Sha256,
         url: spec.url,

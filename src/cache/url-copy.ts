@@ -11,7 +11,6 @@ import { makeNamedDirectories } from '../events/make-directories.ts';
 import { type FetchContext, type FetchedFile, fetchFile } from './fetch-file.ts';
 import { acquireLock } from './lock.ts';
 import { PartialFile } from './partial-file.ts';
-import { publish } from './publish.ts';
 
 export interface UrlCopySpec {
   readonly url: string;
@@ -51,8 +50,7 @@ export async function copyUrl(spec: UrlCopySpec, context: FetchContext): Promise
   const fetched = await fetchFile({ url, partial, bust, maxBytes: MAX_BYTES, ...since }, context);
   const outcome = outcomeOf(spec, fetched, { isKept, sizeBytes: partial.position });
   if (outcome !== 'unchanged' && outcome !== 'empty') {
-    await partial[Symbol.asyncDispose]();
-    await publish(partial.path, spec.destination);
+    await partial.publishAs(spec.destination);
   }
   return outcome;
 }

@@ -15,6 +15,7 @@ export class LogFile implements Reader {
   readonly #context: FailureContext;
   #descriptor: number | undefined;
   #state = INITIAL_LOG_STATE;
+  #fault: Error | undefined;
 
   /** @throws Failed `config`: the file cannot be opened for appending. Its directory must exist. */
   constructor(path: string, context: FailureContext = {}) {
@@ -32,7 +33,14 @@ export class LogFile implements Reader {
     const lines = logLines(event, this.#state, this.#context);
     this.#state = nextLogState(this.#state, event);
     if (this.#descriptor !== undefined && lines.length > 0) {
-      writeAll(this.#descriptor, Buffer.from(lines.map((line) => `${prefix}${line}\n`).join('')));
+      const text = lines.map((line) => `${prefix}${line}\n`).join('');
+      try {
+        writeAll(this.#descriptor, Buffer.from(text));
+      } catch (error) {
+        // Thrown at the end, too: whoever has a log file may see nothing else.
+        this.#fault ??= error as Error;
+        throw error;
+      }
     }
   }
 
@@ -46,6 +54,9 @@ export class LogFile implements Reader {
       flush(descriptor);
     } finally {
       closeSync(descriptor);
+    }
+    if (this.#fault !== undefined) {
+      throw this.#fault;
     }
   }
 }

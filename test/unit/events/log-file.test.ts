@@ -57,8 +57,8 @@ test('LogFile refuses a file that it cannot write, naming it', () => {
   }
 });
 
-test('LogFile throws on a full disk, for the fan-out to say so', async () => {
+test('LogFile throws on a full disk, and at the end once more, for the fan-out to say so', async () => {
   const log = new LogFile('/dev/full');
   assert.throws(() => log.receive({ kind: 'output', line: 'x', at: 0 }), { code: 'ENOSPC' });
-  await log[Symbol.asyncDispose]();
+  await assert.rejects(() => log[Symbol.asyncDispose](), { code: 'ENOSPC' });
 });
