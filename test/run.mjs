@@ -102,6 +102,7 @@ function runTests({ files: all, concurrency, timeoutMs, processes }) {
       [`--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`],
       ['--test-reporter=spec', '--test-reporter-destination=stdout'],
       ['--test-reporter=tap', `--test-reporter-destination=${tap}`],
+      ['--test-reporter=./test/last-words.mjs', '--test-reporter-destination=stderr'],
       files,
     ];
     const { status } = spawnSync(process.execPath, args.flat(), { cwd: root, stdio: 'inherit' });
