@@ -96,17 +96,16 @@ function runTests({ files: all, concurrency, timeoutMs, processes }) {
       processes === undefined ? all.map((file) => [file]) : dealt(all, processes),
       dir,
     );
-    const tap = path.join(dir, 'tap');
+    const outcome = path.join(dir, 'outcome.json');
     const args = [
       ['--enable-source-maps', '--import', 'tsx', '--test'],
       [`--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`],
       ['--test-reporter=spec', '--test-reporter-destination=stdout'],
-      ['--test-reporter=tap', `--test-reporter-destination=${tap}`],
-      ['--test-reporter=./test/last-words.mjs', '--test-reporter-destination=stderr'],
+      ['--test-reporter=./test/outcome.mjs', `--test-reporter-destination=${outcome}`],
       files,
     ];
     const { status } = spawnSync(process.execPath, args.flat(), { cwd: root, stdio: 'inherit' });
-    return counts(existsSync(tap) ? readFileSync(tap, 'utf8') : '', status);
+    return told(existsSync(outcome) ? readFileSync(outcome, 'utf8') : '', status);
   } finally {
     rmSync(dir, { recursive: true });
   }
@@ -132,14 +131,18 @@ function inOrder(processes, dir) {
   });
 }
 
-/** What the runner counted. A runner that failed without a failed test counts as one. */
-function counts(tap, status) {
-  const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(tap)?.[1] ?? 0);
-  const failed = count('fail') + count('cancelled');
+/** What the runner counted, and why files failed as a whole. A runner that failed without a failed test counts as one. */
+function told(json, status) {
+  const { counts = {}, files = [] } = json === '' ? {} : JSON.parse(json);
+  for (const { name, end, words } of files) {
+    console.error(`\n${name} ${end}, outside of its tests. Its last words:\n${words || '(none)'}`);
+  }
+  const { pass = 0, fail = 0, cancelled = 0, skipped = 0, todo = 0 } = counts;
+  const failed = fail + cancelled;
   return {
-    passed: count('pass'),
+    passed: pass,
     failed: status !== 0 && failed === 0 ? 1 : failed,
-    skipped: count('skipped') + count('todo'),
+    skipped: skipped + todo,
   };
 }
 

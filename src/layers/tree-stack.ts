@@ -28,6 +28,7 @@ import { runTool } from '../sandbox/process.ts';
 import { withOtherMounts } from '../sandbox/stragglers.ts';
 import { inUserNamespace } from '../sandbox/user-namespace.ts';
 import { HOOKS_VIEW, type HookMounts, hookMounts } from './binds.ts';
+import { type LinkedOverlay, linkAllNames } from './hard-links.ts';
 import { nameLower } from './lower-names.ts';
 import type { BindRecord } from './record.ts';
 import { changeTree, type NewTree } from './tree-mounts.ts';
@@ -241,7 +242,12 @@ export class TreeStack {
     this.#binds = binds;
     // Another one could not be looked into, or gets another name.
     const wanted = mounted.inMemory && !mounted.plain ? onTop : undefined;
-    if (!(await this.#isAlone(context)) || !(await this.#leave(mounted, wanted, context))) {
+    const alone = await this.#isAlone(context);
+    if (alone && !mounted.plain && !(await linkAllNames(this.#overlay(mounted), context))) {
+      const why = 'a file in it has several names, one of which cannot be opened for writing';
+      return { kind: 'kept', why, lasting: true };
+    }
+    if (!alone || !(await this.#leave(mounted, wanted, context))) {
       await this.#restoreBinds(context);
       return { kind: 'kept', why: 'a process that a hook left runs in it', lasting: false };
     }
@@ -288,6 +294,10 @@ export class TreeStack {
     const left = await soon(() => this.#unmount(context), context);
     this.#mounted = left ? undefined : mounted;
     return left;
+  }
+
+  #overlay({ directory }: Mounted): LinkedOverlay {
+    return { root: this.#place.targetRoot, upper: treeOf(directory), work: workOf(directory) };
   }
 
   /** Where hooks in the target see the hook tree. */
