@@ -1,11 +1,11 @@
 /** A cold build of debian-minimal, ours against Debian's package of diskimage-builder. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { root, say } from '../setup.mjs';
 import { installDebianPackages } from '../setup-host.mjs';
 import { hostSources } from './apt-sources.mjs';
-import { alternate, inTemporaryDirectory, seconds } from './measure.mjs';
+import { alternate, inTemporaryDirectory, seconds, startAfresh } from './measure.mjs';
 
 /** Where the package puts its command. */
 const THEIRS = '/usr/bin/disk-image-create';
@@ -40,8 +40,7 @@ function ours() {
 /** Builds into an empty directory, with an empty cache. */
 function buildCold(command, type, parent) {
   const dir = path.join(parent, 'build');
-  rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true });
+  startAfresh(dir);
   return seconds(
     [
       command,

@@ -3,10 +3,10 @@
  * there is: all that we do besides is to keep the archive from getting out.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { findTool, root } from '../setup.mjs';
-import { alternate, inTemporaryDirectory, seconds } from './measure.mjs';
+import { alternate, inTemporaryDirectory, seconds, startAfresh } from './measure.mjs';
 
 export const name = 'extract 500 MB';
 /** Not slower. */
@@ -28,10 +28,7 @@ export function measure() {
     const theirs = ['bash', '-c', `set -o pipefail; ${decompress} -dc "$1" | ${tar}`, 'bash'];
     const ours = [process.execPath, path.join(root, 'bin/dibkit'), 'extract'];
     const timed = (argv) => () => {
-      rmSync(target, { recursive: true, force: true });
-      mkdirSync(target);
-      // What the last round left to be written is not this round's business.
-      execFileSync('sync');
+      startAfresh(target);
       return seconds([...argv, archive, target]);
     };
     return alternate(ROUNDS, timed(ours), timed(theirs));

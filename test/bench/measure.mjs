@@ -1,7 +1,7 @@
 /** What the rows share: running a command and taking its time. */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -29,15 +29,30 @@ export function median(values) {
   return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
 }
 
-/** Takes the median times of two commands that run in turn, so that both meet the same machine. */
+/**
+ * Times two commands in turn; who begins takes turns as well. The median times of both sides, and the median of the
+ * rounds' ratios: what runs at the same time meets the same machine, which may be another one minutes later.
+ */
 export function alternate(times, ours, theirs) {
-  const all = { ours: [], theirs: [] };
-  for (let round = 0; round < times; round += 1) {
-    all.ours.push(ours(round));
-    all.theirs.push(theirs(round));
-  }
-  const result = { ours: median(all.ours), theirs: median(all.theirs) };
-  return { ...result, ratio: result.ours / result.theirs };
+  const rounds = Array.from({ length: times }, (_, round) => {
+    if (round % 2 === 0) {
+      return { ours: ours(round), theirs: theirs(round) };
+    }
+    const first = theirs(round);
+    return { ours: ours(round), theirs: first };
+  });
+  return {
+    ours: median(rounds.map((each) => each.ours)),
+    theirs: median(rounds.map((each) => each.theirs)),
+    ratio: median(rounds.map((each) => each.ours / each.theirs)),
+  };
+}
+
+/** An empty directory to begin in; what the last round left to be written is not the next one's business. */
+export function startAfresh(dir) {
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  execFileSync('sync');
 }
 
 /** Calls `work` with a temporary directory that is gone afterwards. */
