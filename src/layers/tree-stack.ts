@@ -23,13 +23,13 @@ import {
   topMountsBelow,
   unmountBelow,
 } from '../sandbox/mounts.ts';
-import { OVERLAY_ENVIRONMENT, overlayMount, overlayOptions } from '../sandbox/overlay.ts';
+import { overlayMount } from '../sandbox/overlay.ts';
 import { runTool } from '../sandbox/process.ts';
 import { withOtherMounts } from '../sandbox/stragglers.ts';
-import { inUserNamespace } from '../sandbox/user-namespace.ts';
 import { HOOKS_VIEW, type HookMounts, hookMounts } from './binds.ts';
 import { type LinkedOverlay, linkAllNames } from './hard-links.ts';
 import { nameLower } from './lower-names.ts';
+import { overlaysWork } from './overlay-probe.ts';
 import type { BindRecord } from './record.ts';
 import { changeTree, type NewTree } from './tree-mounts.ts';
 
@@ -76,20 +76,6 @@ interface Mounted {
 const BUSY_TRIES = 10;
 const BUSY_PAUSE_MS = 100;
 
-/** An option of twice as many bytes is more than fsconfig(2) takes. */
-const LONG_OPTION = 200;
-
-/**
- * Mounts an overlay with the options $1 and looks whether it works: a directory in place of one that was
- * removed needs an attribute, which not every file system has.
- */
-const PROBE = `
-mount -t overlay -o "$1" overlay "$PWD/at" || exit
-rmdir at/directory && mkdir at/directory
-status=$?
-umount "$PWD/at" && exit "$status"
-`;
-
 export class TreeStack {
   readonly #place: StackPlace;
   #number = 0;
@@ -116,23 +102,7 @@ export class TreeStack {
     if (base === undefined) {
       return false;
     }
-    const at = path.join(base, 'probe');
-    // As long as many layers make it.
-    const lower = [`${'./'.repeat(LONG_OPTION)}lower`];
-    const options = overlayOptions({ lower, upper: 'upper', work: 'work' }, inUserNamespace());
-    try {
-      for (const name of ['lower/directory', 'at', 'upper', 'work']) {
-        mkdirSync(path.join(at, name), { recursive: true });
-      }
-      const argv: [string, ...string[]] = ['sh', '-c', PROBE, 'sh', options];
-      await runTool(argv, context, { announce: false, cwd: at, env: OVERLAY_ENVIRONMENT });
-      return true;
-    } catch {
-      context.signal.throwIfAborted();
-      return false;
-    } finally {
-      rmSync(at, { recursive: true, force: true });
-    }
+    return overlaysWork(path.join(base, 'probe'), context);
   }
 
   /** Says which mounts of hooks belong to the tree that is about to be mounted. */
