@@ -152,14 +152,15 @@ export const DECISION_DESCRIPTOR = 3;
 
 /**
  * The file that the shell starts with, for bash and for a POSIX sh (which has no history, and where
- * `exit` cannot be a function). With bash a plain `exit` goes on even if the last command failed;
- * `exit 1` ends the build, as it does upstream.
+ * `exit` can be an alias and no function). A plain `exit` goes on even if the last command failed;
+ * `exit 1` ends the build, as it does upstream. In a subshell it is nobody's decision.
  */
 export function shellFile(file: ShellFile): string {
   const { banner, commands, history } = file;
   const here = banner.map((line) => quoteArgument(line)).join(' ');
   const remember = history.map((line) => `history -s -- ${quoteArgument(line)}`).join('\n    ');
-  return `${file.ownSettings ? OWN_SETTINGS : ''}unset HISTFILE PROMPT_COMMAND
+  return `${file.ownSettings ? OWN_SETTINGS : ''}unset PROMPT_COMMAND
+HISTFILE=
 umask ${file.umask}
 cd ${quoteArgument(file.cwd)} 2>/dev/null || :
 where() { printf '%s\\n' ${here}; }
@@ -176,14 +177,19 @@ ${(['retry', 'skip', 'abort'] as const)
       : `${word}() { echo ${quoteArgument(`Nothing to ${word} at ${file.point}: see where`)} >&2; return 1; }`,
   )
   .join('\n')}
+_dibkit_exit() {
+    _dibkit_last=$?
+    if { read -r _dibkit_pid _ </proc/self/stat; } 2>/dev/null && [ "$_dibkit_pid" != $$ ]; then
+        command exit "\${1:-$_dibkit_last}"
+    fi
+    case \${1:-0} in 0) _dibkit_say go-on ;; *) _dibkit_say abort ;; esac
+    command exit 0
+}
+alias exit=_dibkit_exit 2>/dev/null || :
 PS1=${quoteArgument(`[${file.point}] `)}
 if [ -n "\${BASH_VERSION-}" ]; then
     PS1=${quoteArgument(`[${file.point}] \\w\\$ `)}
     ${remember}
-    eval 'exit() {
-        if [ "\${1:-0}" != 0 ]; then _dibkit_say abort; else _dibkit_say go-on; fi
-        builtin exit 0
-    }'
 else
     PS1="\${PS1}# "
 fi

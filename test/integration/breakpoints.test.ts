@@ -205,14 +205,15 @@ test('in a target without bash the shell is its sh, with the same commands', asy
   await rig.element('mine', {
     'root.d/90-no-bash': hook('cd "$TARGET_ROOT/bin" && rm bash && ln -sf busybox sh'),
   });
-  await using session = build(rig, 'before-pre-install');
+  await using session = build(rig, 'before-pre-install,after-pre-install');
   await session.sees(/\[before-pre-install\] # /);
   session.types('where\r');
   await session.sees(/At stage before-pre-install\n[\s\S]*# /);
-  session.types('skip\r');
-  await session.sees(/Nothing to skip at before-pre-install/);
-  session.types('abort\r');
+  session.types('skip; false; exit\r');
+  await session.sees(/Nothing to skip at before-pre-install[\s\S]*\[after-pre-install\] # /);
+  session.types('exit 1\r');
   assert.equal(await session.status, 1, session.text);
+  assert.match(session.text, /ERROR: Somebody ended the build at after-pre-install/);
 });
 
 test('a target without any shell gives one on the host', async () => {

@@ -100,7 +100,10 @@ test('historyAt() has the hook as a command line, whatever the build directory i
 });
 
 /** Runs the file as a shell without a person, and then some commands. */
-function inShell(shell: string, commands: string): { status: number | null; stdout: string } {
+function inShell(
+  [shell, ...options]: readonly [string, ...string[]],
+  commands: string,
+): { status: number | null; stdout: string } {
   const text = shellFile({
     point: "it's $here",
     banner: ["it's `here`", '$HOME'],
@@ -110,26 +113,45 @@ function inShell(shell: string, commands: string): { status: number | null; stdo
     cwd: '/',
     ownSettings: false,
   });
-  return spawnSync(shell, ['-c', `${text}\n${commands}`], {
+  return spawnSync(shell, [...options, '-c', `${text}\n${commands}`], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
 }
 
-for (const shell of ['bash', 'dash']) {
-  test(`the file of a debug shell works in ${shell}`, () => {
+/** Interactive where bash has no aliases else. */
+const SHELLS = [
+  ['bash', '--norc', '-i'],
+  ['bash', '--posix', '--norc', '-i'],
+  ['dash'],
+  ['busybox', 'sh'],
+] as const;
+
+const EXITS: readonly (readonly [commands: string, said: string])[] = [
+  ['exit', 'go-on\n'],
+  ['false; exit', 'go-on\n'],
+  ['exit 0', 'go-on\n'],
+  ['exit 1', 'abort\n'],
+  ['true && exit 3', 'abort\n'],
+  ['abort', 'abort\n'],
+  ['(exit 3) || echo $?; (false; exit) || echo $?', '3\n1\n'],
+];
+
+for (const shell of SHELLS) {
+  test(`the file of a debug shell works in ${shell.join(' ')}`, () => {
     const { stdout } = inShell(
       shell,
       'where; umask; pwd; skip || echo refused; exec 3>&1; retry; echo no',
     );
     assert.equal(stdout, "it's `here`\n$HOME\n0027\n/\nrefused\nretry\n");
   });
-}
 
-test('in bash a plain exit goes on whatever the last command did, and exit 1 ends the build', () => {
-  assert.equal(inShell('bash', 'exec 3>&1; false; exit').stdout, 'go-on\n');
-  assert.equal(inShell('bash', 'exec 3>&1; exit 1').stdout, 'abort\n');
-});
+  for (const [commands, said] of EXITS) {
+    test(`in ${shell.join(' ')} '${commands}' says ${JSON.stringify(said)}`, () => {
+      assert.equal(inShell(shell, `exec 3>&1; ${commands}`).stdout, said);
+    });
+  }
+}
 
 const SAID: readonly (readonly [said: string, decision: string])[] = [
   ['', 'go-on'],
