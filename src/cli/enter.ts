@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { hostError, usageError } from '../events/failure.ts';
+import { chooseBuild, describeBuild, type KnownBuild } from '../phases/choose-build.ts';
 import { markEntered, type RunRecord } from '../phases/run-record.ts';
 import {
   findBuilds,
@@ -11,13 +12,13 @@ import {
   reachable,
   recordOf,
 } from '../phases/running-builds.ts';
-import { closestNames } from '../plan/closest.ts';
 import { start, statusOf } from '../sandbox/process.ts';
 import { findShell, interactive, runOnTerminal } from '../sandbox/terminal-shell.ts';
 import { parseArguments } from './parse-arguments.ts';
 
 const EXAMPLES = `
-BUILD is the build's directory or its name, or the image's name; it can be left out when one build runs.
+BUILD is the build's directory or its name, or the image's name; it can be left out when one build runs,
+or one of several is stopped at a break point.
 The shell is where the build's hooks run now: in the target in the phases that run there, with the
 environment of the hook that runs or waits. In a shell at a break point the build stays stopped
 until that shell goes on. This one holds nothing up, and ends with the build.
@@ -26,7 +27,7 @@ What somebody has been in is not kept for later builds.
 
 Examples:
   dibkit enter
-      a shell in the only build
+      a shell in the only build, or in the only one that is stopped
   dibkit enter dib_build.Xk3hT9aQ -- ls -l /etc
       one command, with its status
   dibkit enter --host web
@@ -57,19 +58,14 @@ export async function enter(argv: readonly string[]): Promise<number> {
   const options = command.opts<Options>();
   const builds = await describeAll(await findBuilds());
   if (options.list) {
-    process.stdout.write(builds.map((build) => `${describe(build)}\n`).join(''));
+    process.stdout.write(builds.map((build) => `${describeBuild(build)}\n`).join(''));
     return 0;
   }
-  const chosen = choose(builds, command.args[0]);
+  const chosen = chooseBuild(builds, command.args[0]);
   return enterBuild(chosen, { host: options.host === true, program });
 }
 
-interface Described extends RunningBuild {
-  readonly ours: boolean;
-  readonly record: RunRecord | undefined;
-}
-
-function describeAll(builds: readonly RunningBuild[]): Promise<readonly Described[]> {
+function describeAll(builds: readonly RunningBuild[]): Promise<readonly KnownBuild[]> {
   const uid = process.geteuid?.();
   return Promise.all(
     builds.map(async (build) => {
@@ -81,71 +77,8 @@ function describeAll(builds: readonly RunningBuild[]): Promise<readonly Describe
   );
 }
 
-function describe({ buildDir, ours, uid, record }: Described): string {
-  if (!ours) {
-    return `${buildDir}  of the user with the id ${uid}`;
-  }
-  if (record === undefined) {
-    return `${buildDir}  starting`;
-  }
-  const state = record.stopped === undefined ? 'in' : `stopped at ${record.stopped} in`;
-  return `${buildDir}  ${record.image}: ${record.elements.join(' ')}  ${state} ${record.phase}`;
-}
-
-/** @throws Failed `usage` */
-function choose(builds: readonly Described[], wanted: string | undefined): Described {
-  const named = wanted === undefined ? builds : builds.filter((build) => isCalled(build, wanted));
-  const ours = named.filter((build) => build.ours);
-  const [only, ...others] = ours.length > 0 ? ours : named;
-  if (only === undefined) {
-    throw noBuild(builds, wanted);
-  }
-  if (others.length > 0) {
-    throw usageError(
-      'Cannot say which build to enter: there are several',
-      ['Name one of them: dibkit enter BUILD', ...named.map((one) => `  ${describe(one)}`)].join(
-        '\n',
-      ),
-    );
-  }
-  if (!only.ours) {
-    throw usageError(
-      `Cannot enter ${only.buildDir}: it is a build of the user with the id ${only.uid}`,
-      `Run this as that user: sudo -u '#${only.uid}' dibkit enter ${only.buildDir}`,
-    );
-  }
-  return only;
-}
-
-function isCalled({ buildDir, record }: Described, wanted: string): boolean {
-  const image = record === undefined ? [] : [record.image, path.basename(record.image)];
-  return [buildDir, path.basename(buildDir), ...image].includes(wanted);
-}
-
-function noBuild(builds: readonly Described[], wanted: string | undefined): Error {
-  if (builds.length === 0) {
-    return usageError(
-      'Cannot enter a build: none is running',
-      'A build waits for you at a break point: break=after-error disk-image-create ...',
-    );
-  }
-  const names = builds.flatMap(({ buildDir, record }) => [
-    path.basename(buildDir),
-    ...(record === undefined ? [] : [record.image]),
-  ]);
-  const near = closestNames(wanted ?? '', names);
-  return usageError(
-    `Cannot find a running build '${wanted}'`,
-    [
-      ...(near.length > 0 ? [`Did you mean ${near.join(' or ')}?`] : []),
-      'These run:',
-      ...builds.map((build) => `  ${describe(build)}`),
-    ].join('\n'),
-  );
-}
-
 async function enterBuild(
-  build: Described,
+  build: KnownBuild,
   how: { readonly host: boolean; readonly program: readonly string[] },
 ): Promise<number> {
   const { record } = build;
@@ -200,9 +133,9 @@ async function joinArgv({ pid }: RunningBuild): Promise<readonly string[]> {
   return ['nsenter', '--target', String(pid), ...user, '--mount', '--pid'];
 }
 
-function sceneOf(build: Described, record: RunRecord): readonly string[] {
+function sceneOf(build: KnownBuild, record: RunRecord): readonly string[] {
   return [
-    describe(build),
+    describeBuild(build),
     `  hooks   ${record.hooksDir}/${record.phase}.d`,
     `  target  ${record.targetRoot}`,
     ...(record.stopped === undefined
@@ -213,7 +146,7 @@ function sceneOf(build: Described, record: RunRecord): readonly string[] {
 }
 
 /** What a shell without a file to start with gets from its environment. */
-function shellVariables(build: Described, record: RunRecord): Readonly<Record<string, string>> {
+function shellVariables(build: KnownBuild, record: RunRecord): Readonly<Record<string, string>> {
   const lines = sceneOf(build, record).map((line) => `'${line.replaceAll("'", "'\\''")}'`);
   return {
     PS1: `[${path.basename(build.buildDir)} ${record.phase}] \\w\\$ `,
