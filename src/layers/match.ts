@@ -6,6 +6,7 @@
  */
 import { digestOf, sha256 } from './digest.ts';
 import { countedElementFiles } from './element-files.ts';
+import { readsHome } from './home.ts';
 import type { LayerInputs, LayerRecord } from './record.ts';
 import { countedVariables } from './variables.ts';
 
@@ -115,7 +116,10 @@ export function fileDigest(content: string | Uint8Array, mode: number): string {
   return `${(mode & 0o7777).toString(8)}:${sha256(content)}`;
 }
 
-/** Whether one of these files names a word; answers are kept. */
+/** Names variables only to hand them on: what it starts is in the text that calls it. */
+const HANDS_ON = 'host-bin/sudo';
+
+/** Whether one of these files names a word, or goes home without naming it; answers are kept. */
 function namedIn(
   paths: readonly string[],
   textOf: (path: string) => string | undefined,
@@ -126,7 +130,8 @@ function namedIn(
     if (known !== undefined) {
       return known;
     }
-    const answer = paths.some((path) => textOf(path)?.includes(word) === true);
+    const says = word === 'HOME' ? readsHome : (text: string) => text.includes(word);
+    const answer = paths.some((path) => path !== HANDS_ON && says(textOf(path) ?? ''));
     answers.set(word, answer);
     return answer;
   };

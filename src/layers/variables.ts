@@ -86,6 +86,8 @@ const NAMED: ReadonlySet<string> = new Set([
   'GIT_PREVIOUS_SUCCESSFUL_COMMIT',
   'GPG_AGENT_INFO',
   'GPG_TTY',
+  // Also where a text goes there without naming it: `home.ts`.
+  'HOME',
   // Docker exports it, and draws it for each container.
   'HOSTNAME',
   'HUDSON_COOKIE',
@@ -116,6 +118,8 @@ const NAMED: ReadonlySet<string> = new Set([
   'PWD',
   'QEMU_IMG_OPTIONS',
   'SESSION_MANAGER',
+  // Of the person, for scripts that open a shell for one; hooks run in bash whatever it is.
+  'SHELL',
   'SKIP_BASE',
   'STAGE_NAME',
   'STY',

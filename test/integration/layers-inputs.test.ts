@@ -58,11 +58,9 @@ test('an edit of what hooks take by name from the host is seen, and what they do
   await using rig = await openRig();
   const project = await openProject(rig, 'project');
   const element = await writeElement(rig);
+  const arguments_ = ['-n', '-t', 'tar', '-o', 'it', 'tiny', 'taking'];
   const run = (cwd: string, ...args: readonly string[]): Promise<Result> =>
-    rig.run('disk-image-create', [...args, '-n', '-t', 'tar', '-o', 'it', 'tiny', 'taking'], {
-      env: VARIABLES,
-      cwd,
-    });
+    rig.run('disk-image-create', [...args, ...arguments_], { env: VARIABLES, cwd });
   const built = await run(project);
   assert.equal(built.status, 0, built.stdout + built.stderr);
 
@@ -101,6 +99,12 @@ test('an edit of what hooks take by name from the host is seen, and what they do
     await undo();
   }
   assert.equal(explained(await run(project, '--explain')), 'reused', 'all as before');
+
+  const asked = await rig.run('disk-image-create', ['--explain', ...arguments_], {
+    env: { ...VARIABLES, HOME: '/nowhere', SHELL: '/bin/other' },
+    cwd: project,
+  });
+  assert.equal(explained(asked), 'reused', "another user's home and shell, which no hook reads");
 
   const copy = path.join(rig.dir, 'copy');
   await cp(project, copy, { recursive: true, verbatimSymlinks: true });

@@ -104,6 +104,23 @@ for (const [reason, now] of MISSES) {
   });
 }
 
+const HOMES: readonly (readonly [file: string, text: string, changed: readonly string[]])[] = [
+  ['root.d/10-a', 'echo "$DIBKIT_PACKAGES"', []],
+  ['root.d/10-a', 'cat ~/.netrc', ['the variable HOME, or what it names, changed']],
+  ['root.d/10-a', 'echo "$SHELL"', ['the variable SHELL, or what it names, changed']],
+  ['host-bin/sudo', 'export HOME; exec "$SHELL" "$@"', []],
+];
+for (const [file, text, expected] of HOMES) {
+  test(`changesSince() of another user's HOME and SHELL, with '${text}' in ${file}`, () => {
+    const textOf = (): string => text;
+    const of = (user: string): PhaseInputs =>
+      inputs({ textOf, environment: { HOME: `/home/${user}`, SHELL: `/bin/${user}` } });
+    const used = { hooks: ['10-a'], read: [file], own: [file], listed: [] };
+    const made = record({ inputs: usedInputs(of('one'), used) }, [file]);
+    assert.deepEqual(changesSince(made, of('two'), SOON).map(describeChange), expected);
+  });
+}
+
 test('changesSince() lets DIB_OFFLINE take what an online build has made, and never the reverse', () => {
   assert.deepEqual(changes({ external: { 'http://mirror/InRelease': 'offline' } }), []);
   const used = { hooks: ['10-a'], read: [], own: [], listed: [] };
