@@ -48,6 +48,18 @@ export function elementGraph(
   };
 }
 
+/** For a person: elements that need each other, and which of them comes first. `elements`: resolved. */
+export function describeLoops(elements: readonly Node[]): readonly string[] {
+  const graph = elementGraph([], elements);
+  const place = (name: string): number => graph.names.indexOf(name);
+  return graph.edges
+    .filter(({ from, to, as }) => as === undefined && place(to) > place(from))
+    .map(({ from, to }) => {
+      const loop = [from, ...wayTo({ ...graph, roots: [to] }, from)];
+      return `Elements need each other: ${loop.join(' -> ')}. '${from}' comes first`;
+    });
+}
+
 /** The graph as lines. */
 export function renderGraph(graph: ElementGraph, format: GraphFormat): readonly string[] {
   switch (format) {

@@ -4,51 +4,40 @@
 export interface Needs {
   /** Elements that it depends on by their own name. */
   readonly direct: readonly string[];
-  /** Elements that provide a name that it depends on. A loop through these is no error. */
+  /** Elements that provide a name that it depends on. */
   readonly provided: readonly string[];
 }
 
-export interface Ordered {
-  /** Every name of the graph once; empty when there are loops. */
-  readonly names: readonly string[];
-  /** Loops of direct dependencies; the first name of each is its last again. */
-  readonly loops: readonly (readonly string[])[];
-}
-
 /**
- * Dependencies come before what needs them, otherwise the order of the graph's keys holds.
+ * Every name of the graph once. Dependencies come before what needs them, otherwise the order of the graph's keys
+ * holds; where names need each other, the one that is met last comes first.
  */
-export function orderByNeeds(graph: ReadonlyMap<string, Needs>): Ordered {
-  const { names, loops } = depthFirst(graph);
-  return loops.length > 0 ? { names: [], loops } : { names: respectProviders(graph, names), loops };
+export function orderByNeeds(graph: ReadonlyMap<string, Needs>): readonly string[] {
+  return respectProviders(graph, depthFirst(graph));
 }
 
-function depthFirst(graph: ReadonlyMap<string, Needs>): Ordered {
-  const done = new Set<string>();
-  const loops: string[][] = [];
-  const visit = (name: string, trail: readonly string[]): void => {
-    const start = trail.indexOf(name);
-    if (start >= 0) {
-      loops.push([...trail.slice(start), name]);
+function depthFirst(graph: ReadonlyMap<string, Needs>): readonly string[] {
+  const met = new Set<string>();
+  const ordered: string[] = [];
+  const visit = (name: string): void => {
+    if (met.has(name)) {
       return;
     }
-    if (done.has(name)) {
-      return;
-    }
+    met.add(name);
     for (const need of graph.get(name)?.direct ?? []) {
-      visit(need, [...trail, name]);
+      visit(need);
     }
-    done.add(name);
+    ordered.push(name);
   };
   for (const name of graph.keys()) {
-    visit(name, []);
+    visit(name);
   }
-  return { names: [...done], loops };
+  return ordered;
 }
 
 /**
  * Takes, again and again, the first name whose needs are all met; where providers wait for each
- * other, the first whose direct needs are. Without direct loops there always is one.
+ * other, the first whose direct needs are; where these wait for each other, the first.
  */
 function respectProviders(
   graph: ReadonlyMap<string, Needs>,
@@ -57,8 +46,9 @@ function respectProviders(
   const left = new Set(preferred);
   const isMet = (needs: readonly string[]): boolean => !needs.some((need) => left.has(need));
   const next = (): string | undefined => {
-    const free = [...left].filter((name) => isMet(graph.get(name)?.direct ?? []));
-    return free.find((name) => isMet(graph.get(name)?.provided ?? [])) ?? free[0];
+    const names = [...left];
+    const free = names.filter((name) => isMet(graph.get(name)?.direct ?? []));
+    return free.find((name) => isMet(graph.get(name)?.provided ?? [])) ?? free[0] ?? names[0];
   };
   const ordered: string[] = [];
   for (let name = next(); name !== undefined; name = next()) {

@@ -4,7 +4,8 @@
  * Breadth-first over `element-deps`; a name that an element provides stands for that element.
  * Source: element_dependencies.py, `_expand_element_dependencies`. Ours differs where that one
  * depends on luck: the order is stable, a provider may be met later than the name that it provides,
- * and a providing element may be named twice. A loop of dependencies is an error.
+ * and a providing element may be named twice. Elements may need each other, as there: those of
+ * tripleo-image-elements do.
  */
 import { closestNames } from '../plan/closest.ts';
 import type { Element, ElementLookup } from './element.ts';
@@ -40,11 +41,10 @@ export function resolveElements(
   lookup: ElementLookup,
 ): readonly ResolvedElement[] {
   const walk = walkDependencies(requested, lookup);
-  const { names, loops } = orderByNeeds(needsOf(walk));
+  const names = orderByNeeds(needsOf(walk));
   const unknown = unknownProblems(walk);
   const problems = [
     ...unknown,
-    ...loops.map(loopProblem),
     ...providedTwiceProblems(walk),
     ...namedButProvidedProblems(walk),
     // An unknown element may be the one with the operating system.
@@ -105,7 +105,9 @@ function needsOf(walk: Walk): ReadonlyMap<string, Needs> {
       graph.set(name, {
         direct: element.deps
           .filter((dep) => !walk.providers.has(dep))
-          .map((dep) => canonicalName(walk, dep)),
+          .map((dep) => canonicalName(walk, dep))
+          // Needing oneself says nothing.
+          .filter((dep) => dep !== name),
         provided: element.deps
           .flatMap((dep) => walk.providers.get(dep) ?? [])
           .filter((provider) => provider !== name),
@@ -137,13 +139,6 @@ function unknownHint(name: string, lookup: ElementLookup): string {
   }
   const closest = closestNames(name, lookup.elements.keys());
   return closest.length > 0 ? `Did you mean ${quoteAll(closest, 'or')}? ${where}` : where;
-}
-
-function loopProblem(loop: readonly string[]): Problem {
-  return {
-    message: `Cannot order elements that need each other: ${loop.join(' -> ')}`,
-    hint: `Take one of these names out of the 'element-deps' of the element before it`,
-  };
 }
 
 function providedTwiceProblems(walk: Walk): readonly Problem[] {

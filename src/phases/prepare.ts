@@ -11,6 +11,7 @@ import { bringsEfi, imageSizeKiB } from '../disk/sizes.ts';
 import { readHookTree } from '../elements/assemble.ts';
 import { type Catalogue, describeOverride, openCatalogue } from '../elements/catalogue.ts';
 import { readContainerSettings } from '../elements/container-files.ts';
+import { describeLoops } from '../elements/element-graph.ts';
 import { findHookProblems, type IgnoredHook } from '../elements/hook-problems.ts';
 import { describeOverwritten, type HookTree } from '../elements/hook-tree.ts';
 import { implicitElements } from '../elements/implicit.ts';
@@ -87,6 +88,7 @@ export async function prepareBuild(
   const plan = { ...chosen, breaks: { ...chosen.breaks, points } };
   for (const text of [
     ...unmadeTypes(typed),
+    ...describeLoops(elements),
     ...tree.overwritten.map(describeOverwritten),
     ...ignored.map(describeIgnored),
   ]) {

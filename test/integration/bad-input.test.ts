@@ -50,16 +50,6 @@ const CASES: readonly Case[] = [
     says: [/'tinny'/, /'?tiny'?\b/],
   },
   {
-    claim: 'a dependency loop is shown as a loop',
-    prepare: async (rig) => {
-      await rig.element('chicken', { 'element-deps': 'egg\n' });
-      await rig.element('egg', { 'element-deps': 'chicken\n' });
-    },
-    args: ['tiny', 'chicken'],
-    status: 2,
-    says: [/chicken -> egg -> chicken/],
-  },
-  {
     claim: 'two providers of one name are both named',
     prepare: async (rig) => {
       await rig.element('red', { 'element-provides': 'colour\n' });

@@ -121,6 +121,20 @@ test('hooks remove themselves and their element while it is built, and the build
   assert.match(again.stderr, /Cannot find the element 'leaving'/);
 });
 
+test('elements that need each other are told, and the build goes on', async () => {
+  await using rig = await openRig();
+  await rig.element('chicken', { 'element-deps': 'egg\n', 'root.d/20-say': hook('echo hatched') });
+  await rig.element('egg', { 'element-deps': 'chicken\nhen\n' });
+  await rig.element('hen', { 'element-deps': 'hen\n' });
+  const { stdout } = await build(rig, ['tiny', 'chicken']);
+  assert.match(
+    stdout,
+    /Warning: Elements need each other: egg -> chicken -> egg\. 'egg' comes first/,
+  );
+  assert.match(stdout, /Expanded element dependencies to: tiny hen egg chicken$/m);
+  assert.match(stdout, /hatched/);
+});
+
 test('an operating system that puts nothing into the target', async () => {
   await using rig = await openRig();
   await rig.element('hollow', {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { elementGraph, renderGraph, renderWhy } from '../../../src/elements/element-graph.ts';
+import {
+  describeLoops,
+  elementGraph,
+  renderGraph,
+  renderWhy,
+} from '../../../src/elements/element-graph.ts';
 
 /** `vm` asks for a block device, which `mbr` provides; `os` and `vm` share `lib`. */
 const ELEMENTS = [
@@ -58,4 +63,13 @@ for (const [wanted, lines] of WHY) {
 
 test('renderWhy() refuses what is not there, with what is near', () => {
   assert.throws(() => renderWhy(GRAPH, 'pkgs'), /'pkgs' is not pulled in/);
+});
+
+test('describeLoops() names elements that need each other, and which comes first', () => {
+  const needs = (name: string, ...deps: string[]) => ({ name, deps, provides: [] });
+  assert.deepEqual(
+    describeLoops([needs('c', 'a', 'c'), needs('b', 'c'), needs('a', 'b'), needs('top', 'a')]),
+    ["Elements need each other: c -> a -> b -> c. 'c' comes first"],
+  );
+  assert.deepEqual(describeLoops(ELEMENTS), []);
 });
