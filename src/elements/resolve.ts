@@ -9,6 +9,7 @@
  */
 import { closestNames } from '../plan/closest.ts';
 import type { Element, ElementLookup } from './element.ts';
+import { NOT_BUILT_IN } from './not-built-in.ts';
 import { type Needs, orderByNeeds } from './order.ts';
 import { type Problem, problemsError } from './problems.ts';
 
@@ -136,6 +137,9 @@ function unknownHint(name: string, lookup: ElementLookup): string {
   const providers = providersIn(lookup, name);
   if (providers.length > 0) {
     return `Add one of the elements that provide it: ${providers.join(', ')}. ${where}`;
+  }
+  if (NOT_BUILT_IN.has(name)) {
+    return `It is one of diskimage-builder's own that are not built in. Add the directory 'elements' of its package to the end of ELEMENTS_PATH; see docs/compatibility.md. ${where}`;
   }
   const closest = closestNames(name, lookup.elements.keys());
   return closest.length > 0 ? `Did you mean ${quoteAll(closest, 'or')}? ${where}` : where;

@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { readHookTree } from '../../src/elements/assemble.ts';
 import { type Catalogue, openCatalogue } from '../../src/elements/catalogue.ts';
+import { NOT_BUILT_IN } from '../../src/elements/not-built-in.ts';
 import { resolveElements } from '../../src/elements/resolve.ts';
 import { UPSTREAM_ELEMENTS } from '../rig/differential.ts';
 import { ROOT } from '../rig/run-hook.ts';
@@ -87,6 +89,19 @@ test('the documentation says of every element what becomes of it here', async ()
   const told = [...table.matchAll(/`([a-z0-9-]+)`/g)].map(([, name]) => name);
   const untold = Object.keys(upstream).filter((name) => !told.includes(name));
   assert.deepEqual(untold, []);
+});
+
+test("who asks for one of upstream's elements that is not built in is told that it is one", () => {
+  const ours = readdirSync(path.join(ROOT, 'elements'));
+  const missing = Object.keys(upstream).filter((name) => !ours.includes(name));
+  assert.deepEqual(
+    missing.filter((name) => !NOT_BUILT_IN.has(name)),
+    [],
+  );
+  assert.deepEqual(
+    ours.filter((name) => NOT_BUILT_IN.has(name)),
+    [],
+  );
 });
 
 test('what needs something that nobody has is refused', () => {

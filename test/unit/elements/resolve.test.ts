@@ -159,6 +159,13 @@ const ERRORS: readonly (readonly [
     /^Elements are looked for in ELEMENTS_PATH/,
   ],
   [
+    "one of upstream's that is not built in, and says where it is",
+    'a os',
+    { ...OS, a: 'fedora', fedor: '' },
+    "Cannot find the element 'fedora', needed by a",
+    /^It is one of diskimage-builder's own that are not built in\. .* ELEMENTS_PATH/,
+  ],
+  [
     'a missing virtual element and lists who provides it',
     'vm os',
     { ...OS, vm: 'block-device', mbr: '| block-device', gpt: '| block-device' },
