@@ -114,35 +114,6 @@ export function convertArgv(
   ];
 }
 
-/**
- * Archives what an overlay has kept of one layer, or a whole tree: times without fractions and, with
- * `newest`, none above it; no access or change times, and extended headers with names that do not hold
- * the process's number. `leaveOut` are patterns from the top of the tree.
- * Source: GNU tar's manual, "Reproducibility"; pax(1), "Extended Header Keywords".
- */
-export function layerArgv(
-  directory: string,
-  rules: { readonly newest?: number; readonly leaveOut: readonly string[] },
-): readonly [string, ...string[]] {
-  return [
-    'tar',
-    '-C',
-    directory,
-    '--format=posix',
-    '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime,delete=mtime',
-    ...(rules.newest === undefined ? [] : [`--mtime=@${rules.newest}`, '--clamp-mtime']),
-    '--numeric-owner',
-    '--sort=name',
-    '--xattrs',
-    '--xattrs-include=*',
-    ...(rules.leaveOut.length === 0 ? [] : ['--anchored', '--wildcards']),
-    ...rules.leaveOut.map((pattern) => `--exclude=${pattern}`),
-    '-cf',
-    '-',
-    '.',
-  ];
-}
-
 /** All cores; the bytes do not depend on how many. Source: zstd(1), -T. */
 export const ZSTD_ARGV = ['zstd', '--threads=0', '--quiet', '--stdout', '-'] as const;
 

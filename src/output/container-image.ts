@@ -3,6 +3,7 @@ import type { Compression } from '../plan/container-plan.ts';
 import type { Platform } from '../plan/container-platform.ts';
 import type { Reference } from '../plan/container-reference.ts';
 import type { ContainerSettings } from '../plan/container-settings.ts';
+import type { LayerMembers } from './layer-members.ts';
 
 /** Everything about the image but its format. */
 export interface ContainerImage {
@@ -28,8 +29,8 @@ export const SUITS: Readonly<Record<ContainerFormat, Compression>> = {
 };
 
 export interface LayerSource {
-  /** What an overlay has kept of one phase, or a whole tree. */
-  readonly directory: string;
+  /** The path of a whole tree, or what of the uppers of overlays one phase has added. */
+  readonly from: string | LayerMembers;
   /** How it came about, for `docker history`. */
   readonly createdBy: string;
 }

@@ -8,20 +8,17 @@ import { pipeline } from 'node:stream/promises';
 import type { Context } from '../events/event.ts';
 import type { Compression } from '../plan/container-plan.ts';
 import { startTool, type ToolStream } from '../sandbox/tool-stream.ts';
-import { layerArgv, ZSTD_ARGV } from './commands.ts';
+import { ZSTD_ARGV } from './commands.ts';
 import type { LayerSource } from './container-image.ts';
+import { type ArchiveRules, memberList, membersArgv, treeArgv } from './layer-archive.ts';
 import type { ImageArchive } from './oci-archive.ts';
 import type { Blob, WrittenLayer } from './oci-documents.ts';
 import { WhiteoutConversion } from './oci-whiteouts.ts';
 import { GZIP_BLOCK_BYTES, gzipBlocks } from './parallel-gzip.ts';
 import type { Argv } from './writer.ts';
 
-export interface LayerRules {
+export interface LayerRules extends ArchiveRules {
   readonly compression: Compression;
-  /** Seconds since 1970; later times of files become this. */
-  readonly newest?: number;
-  /** Members that stay out, as patterns of GNU tar. */
-  readonly leaveOut: readonly string[];
 }
 
 /** Adds the layer to the archive. @throws Failed `tool`, `disk-full` */
@@ -33,15 +30,20 @@ export async function addLayer(
   const stop = new AbortController();
   const running = { ...context, signal: AbortSignal.any([context.signal, stop.signal]) };
   const tools: ToolStream[] = [];
-  const run = (argv: Argv): ToolStream => {
-    const tool = startTool(argv, running, { input: argv[0] !== 'tar' });
+  const run = (argv: Argv, input?: Buffer): ToolStream => {
+    const tool = startTool(argv, running, { input: input ?? true });
     tools.push(tool);
     return tool;
   };
   try {
     const diff = createHash('sha256');
-    const tar = run(layerArgv(source.directory, to.rules));
-    const layer = inBlocks(converted(tar, diff));
+    const { from } = source;
+    const isWhole = typeof from === 'string';
+    const tar = isWhole
+      ? run(treeArgv(from, to.rules), Buffer.alloc(0))
+      : run(membersArgv(to.rules), memberList(from.members));
+    const conversion = new WhiteoutConversion(isWhole ? undefined : from.hiding);
+    const layer = inBlocks(converted(tar, conversion, diff));
     const blob = await addCompressed(layer, to, run);
     return { blob, diffId: `sha256:${diff.digest('hex')}`, createdBy: source.createdBy };
   } finally {
@@ -51,8 +53,11 @@ export async function addLayer(
 }
 
 /** The bytes of the layer. A tar that fails fails them, so that half a layer is never taken for one. */
-async function* converted(tar: ToolStream, diff: Hash): AsyncGenerator<Buffer> {
-  const conversion = new WhiteoutConversion();
+async function* converted(
+  tar: ToolStream,
+  conversion: WhiteoutConversion,
+  diff: Hash,
+): AsyncGenerator<Buffer> {
   for await (const chunk of tar.output) {
     for (const piece of conversion.push(chunk as Buffer)) {
       diff.update(piece);

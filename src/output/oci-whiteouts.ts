@@ -45,6 +45,12 @@ export class WhiteoutConversion {
   #extended: { readonly header: Buffer; readonly records: readonly PaxRecord[] } | undefined;
   /** Names of whiteouts: the kernel makes one device node and links it to all the others. */
   readonly #whiteouts = new Set<string>();
+  readonly #hiding: ReadonlySet<string> | undefined;
+
+  /** `hiding`: paths of directories that hide what lies below, where it is not the overlay's attribute that says so. */
+  constructor(hiding?: ReadonlySet<string>) {
+    this.#hiding = hiding;
+  }
 
   /** What the bytes become; nothing while a header is incomplete. */
   push(bytes: Buffer): readonly Buffer[] {
@@ -141,7 +147,10 @@ export class WhiteoutConversion {
     }
     const sizeBytes = Number(recordOf(records, 'size') ?? fields.sizeBytes);
     this.#expect(contentBytes(fields.type, sizeBytes));
-    const isOpaque = records.some(({ key, value }) => OPAQUE.test(key) && value === 'y');
+    const isOpaque =
+      this.#hiding === undefined
+        ? records.some(({ key, value }) => OPAQUE.test(key) && value === 'y')
+        : this.#hiding.has(name.replaceAll(/^\.\/|\/$/g, ''));
     return [
       ...this.#renderExtended(),
       block,

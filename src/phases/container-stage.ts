@@ -1,10 +1,11 @@
 /** The container image of a build: what is in it, and where it goes beside its file. */
-import { readdir } from 'node:fs/promises';
 import type { Context } from '../events/event.ts';
 import { inStep } from '../events/step.ts';
 import type { TreeLayers } from '../layers/finished.ts';
 import type { ContainerImage, LayerSource } from '../output/container-image.ts';
 import { loadIntoDocker } from '../output/docker-load.ts';
+import { membersOf } from '../output/layer-members.ts';
+import { readUppers } from '../output/read-uppers.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { platformOf } from '../plan/container-platform.ts';
 import { renderReference } from '../plan/container-reference.ts';
@@ -12,6 +13,7 @@ import { type ContainerSettings, mergeSettings } from '../plan/container-setting
 import { fileName, formatsOf } from '../plan/formats.ts';
 import { unknownUser } from './container-user.ts';
 import type { PreparedBuild } from './prepare.ts';
+import type { PhaseName } from './table.ts';
 
 /** Whether a format asks for the image of a container. */
 export function wantsContainer(plan: BuildPlan): boolean {
@@ -54,32 +56,65 @@ export async function containerImageOf(
     platform: platformOf(plan.arch),
     ...(compression === undefined ? {} : { compression }),
     epoch: tree.epoch,
-    layers: await layersOf(plan, tree),
+    layers: await layersOf(plan, tree, context),
     leaveOut: [...RUNTIMES_OWN, ...(tree.hasDisk ? ['./etc/fstab'] : [])],
   };
 }
 
-/** The layers of the build that have anything in them, else the whole tree as the only one. */
-async function layersOf(plan: BuildPlan, tree: ContainerTree): Promise<readonly LayerSource[]> {
+/** What each phase has added, if anything, and last what was not kept; else the whole tree as the only layer. */
+async function layersOf(
+  plan: BuildPlan,
+  tree: ContainerTree,
+  context: Context,
+): Promise<readonly LayerSource[]> {
   const whole = {
-    directory: tree.directory,
+    from: tree.directory,
     createdBy: `disk-image-create ${plan.requested.join(' ')}`,
   };
   if (plan.container.squash || tree.parts === undefined) {
     return [whole];
   }
-  const { layers, top } = tree.parts;
-  const parts = [
-    ...layers.map(({ directory, phase }) => ({ directory, createdBy: `${phase}.d` })),
-    ...(top === undefined ? [] : [{ directory: top, createdBy: 'what was not kept as a layer' }]),
-  ];
-  const filled: LayerSource[] = [];
-  for (const part of parts) {
-    if ((await readdir(part.directory)).length > 0) {
-      filled.push(part);
-    }
-  }
+  const steps = stepsOf(tree.parts);
+  const directories = steps.flatMap((step) => step.directories);
+  const uppers = await readUppers(directories, context);
+  const members = membersOf(
+    steps.map(({ directories: own, cleans }) => ({
+      uppers: uppers.filter(({ directory }) => own.includes(directory)),
+      cleans,
+    })),
+  );
+  const filled = steps.flatMap(({ createdBy }, index): readonly LayerSource[] => {
+    const from = members[index];
+    // The top is in each of them.
+    return from === undefined || from.members.length <= 1 ? [] : [{ from, createdBy }];
+  });
   return filled.length === 0 ? [whole] : filled;
+}
+
+/** Its hooks take out of the tree what building has left there: logs, temporary files, days in /etc/shadow. */
+const CLEANUP: PhaseName = 'cleanup';
+
+interface Step {
+  readonly createdBy: string;
+  /** Lowest first. */
+  readonly directories: readonly string[];
+  /** As in `PhaseUppers`. */
+  readonly cleans: boolean;
+}
+
+/** Where a phase was cut depends on how long its hooks took; an image does not. */
+function stepsOf({ layers, top }: TreeLayers): readonly Step[] {
+  const phases = [...new Set(layers.map(({ phase }) => phase))];
+  return [
+    ...phases.map((phase) => ({
+      createdBy: `${phase}.d`,
+      directories: layers.filter((layer) => layer.phase === phase).map((layer) => layer.directory),
+      cleans: phase === CLEANUP,
+    })),
+    ...(top === undefined
+      ? []
+      : [{ createdBy: 'what was not kept as a layer', directories: [top], cleans: false }]),
+  ];
 }
 
 /** `--docker-target`: gives the published archive to a Docker that runs. */

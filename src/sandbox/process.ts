@@ -33,9 +33,9 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /**
-   * `ignore` (default): empty input. `inherit`: ours. `pipe`: `Running.input`. A string: exactly that.
+   * `ignore` (default): empty input. `inherit`: ours. `pipe`: `Running.input`. A text: exactly that.
    */
-  readonly stdin?: 'ignore' | 'inherit' | 'pipe' | { readonly text: string };
+  readonly stdin?: 'ignore' | 'inherit' | 'pipe' | { readonly text: string | Buffer };
   /**
    * `lines` (default): merged. `separate`: both streams. `terminal` hands over all three streams and
    * stays in our process group. `nothing`: thrown away. `{ fd }`: both streams are this descriptor

@@ -5,7 +5,7 @@ import { Failed } from '../events/failure.ts';
 import { eachLine, start, type ToolOptions, toolFailure } from './process.ts';
 
 export interface ToolStream {
-  /** Undefined unless it was asked for. */
+  /** Undefined unless it was asked for with `true`. */
   readonly input: Writable | undefined;
   readonly output: Readable;
   /**
@@ -21,14 +21,15 @@ const KEPT_LINES = 20;
 export function startTool(
   argv: readonly [string, ...string[]],
   context: Context,
-  options: Pick<ToolOptions, 'env' | 'hint'> & { readonly input?: boolean } = {},
+  options: Pick<ToolOptions, 'env' | 'hint'> & { readonly input?: boolean | Buffer } = {},
 ): ToolStream {
+  const { input = false } = options;
   const running = start(
     {
       argv,
       env: { ...context.toolEnvironment, ...options.env },
       output: 'separate',
-      stdin: options.input === true ? 'pipe' : 'ignore',
+      stdin: Buffer.isBuffer(input) ? { text: input } : input ? 'pipe' : 'ignore',
     },
     context.signal,
   );
@@ -41,7 +42,7 @@ export function startTool(
   const done = ended(argv, running, { context, hint: options.hint });
   // Whoever waits gets the rejection; nobody has to be waiting yet.
   done.catch(() => {});
-  return { input: running.input, output: stdout, done };
+  return { input: input === true ? running.input : undefined, output: stdout, done };
 }
 
 async function ended(

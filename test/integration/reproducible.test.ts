@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { hook, openRig, type Rig } from '../rig/rig.ts';
+import { hook, openRig, type Result, type Rig } from '../rig/rig.ts';
 
 /** Every kind of file system that is written without a mount. */
 const DISK = `
@@ -38,6 +38,7 @@ for name in $order; do
     echo "$name" >"boot/efi/$name"
     echo "$name" >"boot/efi/EFI/sub/$name"
     mkdir "many/dir-$name"
+    echo old >"many/dir-$name/old"
     ln -s "$name" "many/link-$name"
     touch -h -d "@$later" "many/$name" "boot/efi/$name" "many/link-$name"
 done
@@ -54,7 +55,28 @@ chmod 640 etc/shadow
 date >tmp/when
 `;
 
-const TYPES = ['tar', 'tgz', 'raw', 'qcow2'];
+/** In one of the builds the phase is cut in between. */
+const CUT = {
+  'install.d/10-before': hook(`
+    mkdir -p /cut/gone /cut/dir/sub
+    for name in a b c gone/file dir/old dir/sub/old; do echo before >"/cut/$name"; done
+    rm -r /many/dir-a /many/dir-b /many/dir-c
+    mkdir /many/dir-a /many/dir-b
+    echo file >/many/dir-c
+    rm /many/dir-d/old
+    [ "$(uname -n)" != second ] || sleep 2.1`),
+  'install.d/20-after': hook(`
+    rm -r /cut/gone /cut/dir /cut/a
+    mkdir /cut/dir
+    echo after >/cut/dir/new
+    echo after >>/cut/b
+    ln /cut/c /cut/twin
+    rm -r /many/dir-b /many/dir-c
+    mkdir /many/dir-c /many/dir-d/new
+    chmod 700 /many/dir-a`),
+};
+
+const TYPES = ['tar', 'tgz', 'raw', 'qcow2', 'oci', 'docker'];
 
 let rig: Rig;
 
@@ -65,6 +87,7 @@ before(async () => {
     'post-install.d/50-date': hook(
       'echo "$SOURCE_DATE_EPOCH" >/etc/image-date; touch /etc/touched',
     ),
+    ...CUT,
   });
 });
 
@@ -83,8 +106,14 @@ interface Surroundings {
 
 const NEAR: Surroundings = { order: 'a b c d', days: 0, env: {}, umask: '022', types: TYPES };
 
-/** Builds in surroundings of its own; returns the directory of the images. */
-async function build(name: string, where: Partial<Surroundings> = {}): Promise<string> {
+interface Built {
+  /** Of the images. */
+  readonly out: string;
+  readonly events: Result['events'];
+}
+
+/** Builds in surroundings of its own. */
+async function build(name: string, where: Partial<Surroundings> = {}): Promise<Built> {
   const { order, days, env, umask, types } = { ...NEAR, ...where };
   const [home, tmp, out] = ['home', 'tmp', 'out'].map((part) => path.join(rig.dir, name, part));
   for (const dir of [home, tmp, out]) {
@@ -112,7 +141,7 @@ async function build(name: string, where: Partial<Surroundings> = {}): Promise<s
     },
   );
   assert.equal(result.status, 0, (result.stdout + result.stderr).slice(-3000));
-  return String(out);
+  return { out: String(out), events: result.events };
 }
 
 async function differences(left: string, right: string): Promise<string> {
@@ -128,10 +157,11 @@ function diskId(directory: string): string {
 }
 
 let first: string;
+let second: string;
 
 test('two builds with nothing in common but their input are the same, bit for bit', async () => {
-  first = await build('first');
-  const second = await build('second', {
+  ({ out: first } = await build('first'));
+  const other = await build('second', {
     order: 'd c b a',
     days: 3,
     umask: '077',
@@ -144,6 +174,11 @@ test('two builds with nothing in common but their input are the same, bit for bi
       DIB_GZIP_BIN: 'pigz',
     },
   });
+  second = other.out;
+  const cut = other.events.filter(
+    (event) => event.kind === 'layer' && event.phase === 'install' && event.outcome === 'kept',
+  );
+  assert.equal(cut.length, 2, 'the phase was cut');
   for (const type of TYPES.filter((each) => each !== 'tgz')) {
     const [left, right] = [first, second].map((out) => path.join(out, `same.${type}`));
     const same = (await readFile(String(left))).equals(await readFile(String(right)));
@@ -152,6 +187,16 @@ test('two builds with nothing in common but their input are the same, bit for bi
   // Another program compresses in another way: what is inside is the same.
   const archives = [first, second].map((out) => path.join(out, 'same.tgz'));
   assert.equal(await differences(String(archives[0]), String(archives[1])), '');
+});
+
+test('the layers of a phase that was cut are the tree, but for what a container gets from elsewhere', async () => {
+  const tree = path.join(rig.dir, 'unpacked');
+  await mkdir(tree);
+  await rig.run('dibkit', ['unpack-image', path.join(second, 'same.docker'), tree]);
+  const found = await differences(tree, path.join(second, 'same.tar'));
+  // Whiteouts that are unpacked change the time of a directory.
+  const rest = found.split('\n').filter((line) => !/^\S+: time [^,]*$/.test(line));
+  assert.deepEqual(rest, [`only in ${path.join(second, 'same.tar')}: file /etc/fstab`, '']);
 });
 
 test('the file systems are sound, and no time in the image is later than its date', async () => {
@@ -184,19 +229,25 @@ test('the file systems are sound, and no time in the image is later than its dat
 });
 
 test('another input makes other identifiers, and so does another seed', async () => {
-  const seeded = await build('seeded', {
+  const { out: seeded } = await build('seeded', {
     types: ['raw'],
     env: { DIB_IMAGE_SEED: 'second machine' },
   });
-  const random = await build('random', { types: ['raw'], env: { DIB_IMAGE_SEED: 'random' } });
+  const { out: random } = await build('random', {
+    types: ['raw'],
+    env: { DIB_IMAGE_SEED: 'random' },
+  });
   await rig.element('varies', { 'static/more': 'one file more\n' });
-  const edited = await build('edited', { types: ['raw'] });
+  const { out: edited } = await build('edited', { types: ['raw'] });
   const ids = [first, seeded, random, edited].map(diskId);
   assert.equal(new Set(ids).size, ids.length, ids.join(' '));
 });
 
 test('SOURCE_DATE_EPOCH is the date, and hooks see it', async () => {
-  const out = await build('dated', { types: ['tar'], env: { SOURCE_DATE_EPOCH: '1500000000' } });
+  const { out } = await build('dated', {
+    types: ['tar'],
+    env: { SOURCE_DATE_EPOCH: '1500000000' },
+  });
   const tar = path.join(out, 'same.tar');
   const seen = execFileSync('tar', ['-xOf', tar, './etc/image-date'], { encoding: 'utf8' });
   assert.equal(seen, '1500000000\n');
