@@ -10,22 +10,33 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
+import { failureOf } from '../events/failure.ts';
 import { runTool } from '../sandbox/process.ts';
 
 /**
- * All names in the tree $1 of the files in the upper $2 that have several names are opened for writing, which
- * copies them up and changes nothing. find(1) compares inodes, hence the names in the upper, as the tree shows them.
+ * Files with several names in the upper $2 of the tree $1 have a change of mode under all their names that changes
+ * nothing but copies them up; also while they run as programs. $3 is a new directory to work in.
+ *
+ * The tree is looked at without what is mounted in it, which hides names. Its inodes tell what belongs together, not
+ * the upper's. A slash is in no inode and between the parts of a name: so it is what separates fields.
  */
 const COPY_UP = `
-cd "$1" || exit
-find "$2" -xdev -type f -links +1 -printf './%P\\0' | xargs --null --no-run-if-empty --max-args 500 sh -c '
-    for name; do
-        shift
-        set -- "$@" -o -samefile "$name"
-    done
-    shift
-    exec find . -xdev -type f -links +1 "(" "$@" ")" -exec sh -c "for name; do : >>\\"\\$name\\" || exit; done" sh {} +
-' sh
+export LC_ALL=C
+mkdir -p "$3/tree" && mount --bind "$1" "$3/tree" || exit
+(
+    set -e
+    cd "$3/tree"
+    find "$2" -type f -links +1 -printf './%P\\0' >../changed
+    xargs --null --no-run-if-empty stat --printf '%d:%i\\0' <../changed >../inodes
+    find . -type f -links +1 -printf '%D:%i/%P\\0' >../names
+    sort --zero-terminated --unique --output ../inodes ../inodes
+    sort --zero-terminated --field-separator / --key 1,1 --output ../names ../names
+    join --zero-terminated -t / ../inodes ../names >../changed
+    cut --zero-terminated --delimiter / --fields 2- ../changed >../names
+    xargs --null --no-run-if-empty chmod -- u+ <../names
+)
+status=$?
+umount "$3/tree" && exit "$status"
 `;
 
 /** An overlay that is mounted. */
@@ -35,18 +46,23 @@ export interface LinkedOverlay {
   readonly work: string;
 }
 
-/** Gives the upper all names of what was changed under one of them; false where one cannot be opened for writing. */
-export async function linkAllNames(overlay: LinkedOverlay, context: Context): Promise<boolean> {
-  const { root, upper, work } = overlay;
+/** Gives the upper all names of what was changed under one of them; otherwise why it could not. */
+export async function linkAllNames(
+  { root, upper, work }: LinkedOverlay,
+  context: Context,
+): Promise<string | undefined> {
   const changed = await readdir(path.join(work, 'index')).catch(() => []);
   if (changed.length === 0) {
-    return true;
+    return undefined;
   }
-  return runTool(['sh', '-c', COPY_UP, 'sh', root, upper], context, { announce: false }).then(
-    () => true,
-    () => {
-      context.signal.throwIfAborted();
-      return false;
-    },
-  );
+  const argv = ['sh', '-c', COPY_UP, 'sh', root, upper, path.join(work, 'names')] as const;
+  try {
+    await runTool(argv, context, { announce: false });
+    return undefined;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const failure = failureOf(error);
+    const said = failure.kind === 'tool' ? failure.lastLines.at(-1) : undefined;
+    return `not all names of a file that was changed can be kept: ${said ?? failure.message}`;
+  }
 }

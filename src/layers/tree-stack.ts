@@ -213,9 +213,10 @@ export class TreeStack {
     // Another one could not be looked into, or gets another name.
     const wanted = mounted.inMemory && !mounted.plain ? onTop : undefined;
     const alone = await this.#isAlone(context);
-    if (alone && !mounted.plain && !(await linkAllNames(this.#overlay(mounted), context))) {
-      const why = 'a file in it has several names, one of which cannot be opened for writing';
-      return { kind: 'kept', why, lasting: true };
+    const parted =
+      alone && !mounted.plain ? await linkAllNames(this.#overlay(mounted), context) : undefined;
+    if (parted !== undefined) {
+      return { kind: 'kept', why: parted, lasting: true };
     }
     if (!alone || !(await this.#leave(mounted, wanted, context))) {
       await this.#restoreBinds(context);

@@ -1,8 +1,9 @@
 /**
  * The only place that knows how an overlay of layers is mounted.
  *
- * Layers are plain directories, so that anything can read them: no redirects, no metadata-only copies. A file that a layer removed is a character device 0:0 of that name, a directory that hides the ones
- * below has the attribute `trusted.overlay.opaque` = `y` (`user.overlay.opaque` in a user namespace).
+ * Layers are plain directories, so that anything can read them: no redirects, no metadata-only copies. A file that a
+ * layer removed is a character device 0:0 of that name, a directory that hides the ones below has the attribute
+ * `trusted.overlay.opaque` = `y` (`user.overlay.opaque` in a user namespace).
  * `volatile` makes every fsync free: a layer counts only once it has been published. `index` keeps the names of
  * one file (hard links) together when it is changed, see `layers/hard-links.ts`; the kernel leaves it out by itself
  * where file systems have no file handles, and may not use it in a user namespace.

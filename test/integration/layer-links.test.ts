@@ -9,10 +9,14 @@ import { hook, openRig, type Rig } from '../rig/rig.ts';
 const MAKE = `
 mkdir --parents "$TARGET_ROOT/srv/files"; cd "$TARGET_ROOT/srv/files"
 echo made >first; ln first 'second "$x'; mkdir sub; ln first sub/third; touch --date @1 first
-echo other >other; ln other sub/other; echo alone >alone`;
+echo other >other; ln other sub/other; echo alone >alone
+mkdir hidden; echo seen >seen; ln seen hidden/name`;
 
 const PHASES = {
   'root.d/50-make': hook(MAKE),
+  'extra-data.d/10-hide': hook(`
+    cd "$TMP_MOUNT_PATH/srv/files"; echo more >>seen
+    mkdir --parents "$DIB_IMAGE_CACHE/shared"; mount --bind "$DIB_IMAGE_CACHE/shared" hidden`),
   'pre-install.d/10-change': hook('echo more >>/srv/files/second*; cat /srv/files/first'),
   'install.d/10-again': hook('chmod 600 /srv/files/sub/third'),
   'post-install.d/10-replace': hook(
@@ -40,6 +44,7 @@ test('a file that is changed under one of its names is changed under all of them
   const without = await treeOf(rig, 'without', ['--no-cache']);
   assert.match(without, /h\S+ .*srv\/files\/sub\/third link to \S*srv\/files\/second/);
   assert.match(without, /made\nmore\nlast\n/);
+  assert.match(without, /srv\/files\/seen link to \S*srv\/files\/hidden\/name/);
   const made = await treeOf(rig, 'made', []);
   assert.equal(made, without);
 

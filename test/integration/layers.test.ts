@@ -39,6 +39,15 @@ async function built(rig: Rig, ...more: readonly string[]): Promise<Result> {
   return result;
 }
 
+/** The hooks of each layer of a phase that a build has kept. */
+function partsOf({ events }: Result, phase: string): readonly (readonly string[])[] {
+  return events.flatMap((event) =>
+    event.kind === 'layer' && event.outcome === 'kept' && event.phase === phase
+      ? [event.hooks]
+      : [],
+  );
+}
+
 test('a build with nothing changed runs no hook, and gives the same image and what was beside it', async () => {
   await using rig = await openLayered();
   await built(rig);
@@ -196,14 +205,14 @@ test('long hooks are not repeated because a later one has changed, and hooks do 
     'environment.d/20-limits': 'ulimit -Sn 1200\nulimit -Hn 1300\n',
   });
   await rig.element('long', later('one'));
-  await built(rig, 'long');
+  const parts = partsOf(await built(rig, 'long'), 'install');
   await rig.element('long', later('two'));
   const changed = await built(rig, 'long');
   const ran = changed.events.flatMap((event) => (event.kind === 'hook-start' ? event.hook : []));
-  assert.ok(
-    ran.includes('30-later') && !ran.includes('20-long') && !ran.includes('25-too'),
-    ran.join(' '),
-  );
+  assert.ok(ran.includes('30-later') && !ran.includes('20-long'), ran.join(' '));
+  // A machine that is slow may have cut between the two already.
+  const isSlow = parts.some((hooks) => hooks.at(-1) === '20-long');
+  assert.ok(isSlow || !ran.includes('25-too'), ran.join(' '));
   const sourced = changed.events.filter(
     (event) => event.kind === 'environment-file' && event.path.includes('install.d'),
   );
@@ -213,18 +222,18 @@ test('long hooks are not repeated because a later one has changed, and hooks do 
 test('a phase goes on in the same layer where a process that a long hook left is in the tree', async () => {
   await using rig = await openLayered();
   await rig.element('leaving', {
+    'root.d/50-names': hook('cd "$TARGET_ROOT/etc"; cp ../bin/busybox box; ln box sleep'),
+    // The program that runs is a file whose names have to be brought together.
     'install.d/20-long': hook(
-      'sleep 2.1; (cd /etc; exec sleep 1000 >/dev/null 2>&1) & echo $! >/etc/left',
+      'sleep 2.1; chmod 700 /etc/box; (cd /etc; exec /etc/sleep 1000 >/dev/null 2>&1) & echo $! >/etc/left',
     ),
     'install.d/30-later': hook(`
       [ -e /proc/self/status ] && [ -e /tmp/in_target.d/made ]
       kill "$(</etc/left)"; wait`),
   });
-  const first = await built(rig, 'leaving');
-  const kept = first.events.filter(
-    (event) => event.kind === 'layer' && event.outcome === 'kept' && event.phase === 'install',
-  );
-  assert.equal(kept.length, 1);
+  const parts = partsOf(await built(rig, 'leaving'), 'install');
+  const [left = []] = parts.filter((hooks) => hooks.includes('20-long'));
+  assert.ok(left.includes('30-later'), JSON.stringify(parts));
   assert.deepEqual(outcomes(await built(rig, 'leaving')), reused(...ALL));
 });
 
