@@ -17,7 +17,10 @@ function fileOf(store: LayerStore, image: string, elements: readonly string[]): 
   return path.join(store.directory, '.resume', `${name}.json`);
 }
 
-/** Remembers a failed build, or forgets it once the image has been built. */
+/**
+ * Remembers a failed build, or forgets it once the image has been built. One that used no other layers than the one
+ * before, and fewer of them, has not got as far: somebody forgot `--resume`, and ended it. Then those stay.
+ */
 export async function rememberFailure(
   store: LayerStore,
   which: { readonly image: string; readonly elements: readonly string[] },
@@ -28,9 +31,13 @@ export async function rememberFailure(
     await rm(file, { force: true });
     return;
   }
+  const { keys: before = [] } = (await failedBuild(store, which)) ?? {};
+  const known = new Set(before);
+  const isShorter =
+    failed.keys.length < before.length && failed.keys.every((key) => known.has(key));
   await mkdir(path.dirname(file), { recursive: true });
   const fresh = `${file}.${process.pid}`;
-  await writeFile(fresh, JSON.stringify(failed));
+  await writeFile(fresh, JSON.stringify(isShorter ? { ...failed, keys: before } : failed));
   await rename(fresh, file);
 }
 

@@ -35,6 +35,7 @@ import type { BuildPaths, DiskVariables } from './environment.ts';
 import { type ImageIdentity, openSourceDate } from './image-identity.ts';
 import { assertRoomForImages } from './image-space.ts';
 import { imagesKey, keepFinished, publishKept } from './kept-images.ts';
+import type { PhaseLayers } from './phase-layers.ts';
 import { planTree, whichBuild } from './prepare.ts';
 import { collectProducts, noteStart } from './products.ts';
 import type { EngineOrder } from './protocol.ts';
@@ -132,8 +133,7 @@ async function remembering(run: Run, work: () => Promise<void>): Promise<void> {
     await work();
     await rememberFailure(chain.store, which, undefined);
   } catch (error) {
-    const failed = { keys: chain.keys, phase: layers.at?.phase ?? '' };
-    await rememberFailure(chain.store, which, failed).catch((fault: Error) => {
+    await noteFailure(layers, which).catch((fault: Error) => {
       const text = `For --resume it is not noted how far the build got: ${fault.message}`;
       context.emit({ kind: 'message', level: 'warning', text });
     });
@@ -141,6 +141,16 @@ async function remembering(run: Run, work: () => Promise<void>): Promise<void> {
     throw withResumeHint(error, layers);
   } finally {
     await chain.settle(context);
+  }
+}
+
+/** A build that ended before its first phase has nothing to tell. */
+async function noteFailure(
+  { chain, at }: PhaseLayers,
+  which: Parameters<typeof rememberFailure>[1],
+): Promise<void> {
+  if (at !== undefined) {
+    await rememberFailure(chain.store, which, { keys: chain.keys, phase: at.phase });
   }
 }
 

@@ -16,6 +16,13 @@ test('failedBuild() has the layers that are still there, until the image has bee
     assert.deepEqual(await failedBuild(store, which), { keys: ['one'], phase: 'install' });
     assert.equal(await failedBuild(store, { ...which, elements: ['a'] }), undefined);
     assert.equal(await failedBuild(store, { ...which, image: '/out/other' }), undefined);
+    await mkdir(store.pathOf('two'));
+    await rememberFailure(store, which, { keys: ['one', 'two'], phase: 'finalise' });
+    await rememberFailure(store, which, { keys: ['one'], phase: 'install' });
+    assert.deepEqual(await failedBuild(store, which), { keys: ['one', 'two'], phase: 'install' });
+    await mkdir(store.pathOf('other'));
+    await rememberFailure(store, which, { keys: ['other'], phase: 'root' });
+    assert.deepEqual(await failedBuild(store, which), { keys: ['other'], phase: 'root' });
     const [name = ''] = await readdir(path.join(store.directory, '.resume'));
     await writeFile(path.join(store.directory, '.resume', name), '{"keys":["on');
     assert.equal(await failedBuild(store, which), undefined);
