@@ -1,7 +1,7 @@
 /** The commands `disk-image-create` and `ramdisk-image-create`: the same but for what comes out. */
 import type { ImageCommand } from '../plan/options.ts';
 import { parseImageCommandLine } from './image-command-line.ts';
-import { runCommand } from './main.ts';
+import { endWithOutput, runCommand } from './main.ts';
 import { packageVersion } from './package-paths.ts';
 
 /** Runs the command on our own argv. */
@@ -22,6 +22,7 @@ async function build(command: ImageCommand, argv: readonly string[]): Promise<nu
   const environment = ownEnvironment();
   const plan = planBuild({ command, elements, options, argv, environment, host: hostFacts() });
   if (plan.cache.explain) {
+    endWithOutput();
     const { explain } = await import('./explain.ts');
     return explain(plan, { skipBase: !wantsBase(options) });
   }

@@ -16,7 +16,11 @@ export async function runCommand(
   options: { readonly outlivesReaders?: boolean } = {},
 ): Promise<void> {
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
-  process.stdout.on('error', options.outlivesReaders === true ? () => {} : endQuietlyOnBrokenPipe);
+  if (options.outlivesReaders === true) {
+    process.stdout.on('error', () => {});
+  } else {
+    endWithOutput();
+  }
   try {
     process.exitCode = await main();
   } catch (error) {
@@ -51,10 +55,17 @@ async function leaveNote(failure: Failure): Promise<void> {
   }
 }
 
-/** `COMMAND | head` is no error: whoever read us has seen enough. The status is a shell's for SIGPIPE. */
-function endQuietlyOnBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') {
-    throw error;
-  }
-  process.exit(141);
+/**
+ * From now on what is printed is what was asked for: where it cannot be written, the command ends.
+ *
+ * `COMMAND | head` is no error: whoever read us has seen enough. The status is a shell's for SIGPIPE.
+ */
+export function endWithOutput(): void {
+  process.stdout.removeAllListeners('error').on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') {
+      process.exit(141);
+    }
+    process.stderr.write(`ERROR: Cannot write to standard output: ${error.message}\n`);
+    process.exit(1);
+  });
 }

@@ -228,9 +228,13 @@ function unknown(
     .map((what) => ({ kind: 'external', what, how: 'changed' }));
 }
 
+function renderAge(ms: number): string {
+  return ms < 3_600_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`;
+}
+
 function ageChanges(record: LayerRecord, age: AgeRule): readonly Change[] {
   const ageMs = age.nowMs - Date.parse(record.created);
   return record.undeclaredNetwork && ageMs >= age.maxAgeMs
-    ? [{ kind: 'age', what: `${Math.floor(ageMs / 3_600_000)} h`, how: 'changed' }]
+    ? [{ kind: 'age', what: renderAge(ageMs), how: 'changed' }]
     : [];
 }

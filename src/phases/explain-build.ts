@@ -68,6 +68,8 @@ class Questions implements AsyncDisposable {
   }
 }
 
+const ON_DISK = PHASES.filter(({ stage }) => stage === 'disk');
+
 class Explainer {
   readonly #preparation: Preparation;
   readonly #paths: BuildPaths;
@@ -88,6 +90,11 @@ class Explainer {
 
   async explain(resumed: readonly string[]): Promise<readonly Explained[]> {
     const { build, tree, graph } = this.#preparation;
+    if (build.plan.cache.off) {
+      await assembleHooks(tree, this.#paths.hooksDir);
+      await this.#rest(PHASES, '--no-cache (DIB_NO_LAYERS) uses no layers');
+      return this.#found;
+    }
     const mark = markOfBuild(this.#context);
     mkdirSync(this.#paths.targetRoot);
     await assembleHooks(tree, this.#paths.hooksDir);
@@ -101,11 +108,11 @@ class Explainer {
     }
     const size = await chain.knownSize();
     if (size === undefined) {
-      await this.#rest(undefined, 'the size of the tree has not been measured yet');
+      await this.#rest(ON_DISK, 'the size of the tree has not been measured yet');
       return this.#found;
     }
     if ((await diskModeOf(build.plan, tree)).kind === 'device') {
-      await this.#rest(undefined, 'hooks work on the disk itself');
+      await this.#rest(ON_DISK, 'hooks work on the disk itself');
       return this.#found;
     }
     const settled = await settle(stage, tree, { size, device: false });
@@ -153,7 +160,7 @@ class Explainer {
       const before = chain.keys.length;
       const entry = { phase, hooks, environment, engine, ...asked };
       if ((await layers.enter(entry, this.#context)) < hooks.length) {
-        await this.#rest(phase, 'what comes before it is new');
+        await this.#rest(PHASES.slice(PHASES.indexOf(phase) + 1), 'what comes before it is new');
         return false;
       }
       engine = chain.keys.length > before ? {} : engine;
@@ -161,13 +168,9 @@ class Explainer {
     return true;
   }
 
-  /** The phases after one that cannot be known: they run. */
-  async #rest(after: Phase | undefined, reason: string): Promise<void> {
-    const index =
-      after === undefined
-        ? PHASES.findIndex(({ stage }) => stage === 'disk') - 1
-        : PHASES.indexOf(after);
-    for (const phase of PHASES.slice(index + 1)) {
+  /** Phases of which nothing has to be looked up: they run. */
+  async #rest(phases: readonly Phase[], reason: string): Promise<void> {
+    for (const phase of phases) {
       const listed = listEntries(path.join(this.#paths.hooksDir, `${phase.name}.d`));
       const hooks = selectHooks(listed).run;
       if (hooks.length > 0) {

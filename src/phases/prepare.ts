@@ -28,6 +28,7 @@ import { hostPackageFamily, toolPath } from '../sandbox/host-tools.ts';
 import type { Privilege } from '../sandbox/namespace.ts';
 import { assertNamespace } from '../sandbox/user-namespace.ts';
 import { resolveBreakPoints } from './break-names.ts';
+import { assertCacheFrom } from './cache-from.ts';
 import { diskModeOf } from './disk-mode.ts';
 import { plannedHooks } from './planned-hooks.ts';
 import { assertRamdiskElements, unmadeTypes } from './ramdisk.ts';
@@ -67,6 +68,7 @@ export async function prepareBuild(
   options: { readonly skipBase: boolean; readonly privilege: Privilege },
   emit: Emit,
 ): Promise<Preparation> {
+  assertCacheFrom(typed.cache.from);
   await assertManifest(typed);
   const catalogue = await openCatalogue(typed.elementsPath);
   assertRamdiskElements(typed, catalogue);

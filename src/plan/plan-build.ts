@@ -208,7 +208,7 @@ function planWork(read: SettingReader, home: string): WorkPlan {
     // Only the exact string 0 allows a tmpfs (compat).
     noTmpfs: read.flag('noTmpfs') || (read.variable('DIB_NO_TMPFS') ?? '0') !== '0',
     minTmpfs: read.number('minTmpfs', 'DIB_MIN_TMPFS') ?? 2,
-    imageCache: read.text('imageCache', 'DIB_IMAGE_CACHE') ?? `${home}/.cache/image-create`,
+    imageCache: read.directory('imageCache', 'DIB_IMAGE_CACHE') ?? `${home}/.cache/image-create`,
     lockFiles: read.variable('DIB_LOCKFILES') ?? `${home}/.cache/dib/lockfiles`,
   };
 }
@@ -257,10 +257,15 @@ function planBreaks(read: SettingReader): BreakPlan {
 
 function planCache(read: SettingReader): CachePlan {
   const from = read.text('cacheFrom', 'DIB_CACHE_FROM');
+  const off = read.flag('noCache') || (read.variable('DIB_NO_LAYERS') ?? '0') !== '0';
+  const resume = read.flag('resume');
+  if (off && resume) {
+    read.problem('--resume goes on from layers, which --no-cache (DIB_NO_LAYERS) does not use');
+  }
   return {
-    off: read.flag('noCache') || (read.variable('DIB_NO_LAYERS') ?? '0') !== '0',
+    off,
     ...(from === undefined ? {} : { from }),
-    resume: read.flag('resume'),
+    resume,
     explain: read.flag('explain'),
     maxAgeHours: read.number('cacheMaxAge', 'DIB_CACHE_MAX_AGE') ?? DEFAULT_MAX_AGE_HOURS,
     sizeGiB: read.number('cacheSize', 'DIB_CACHE_SIZE') ?? DEFAULT_CACHE_GIB,

@@ -79,6 +79,16 @@ export class SettingReader {
     return variable === undefined ? undefined : this.variable(variable);
   }
 
+  /** A directory that is made where it is not there; an empty option would be the current one. */
+  directory(key: keyof OptionValues, variable: string): string | undefined {
+    const text = this.text(key, variable);
+    if (text === '') {
+      const option = OPTIONS.find((row) => row.key === key)?.long;
+      this.problem(`${option} (${variable}) must be a directory: ''`);
+    }
+    return text;
+  }
+
   /** A number; the option is named when it was given, and the variable always. */
   number(
     key: keyof OptionValues | undefined,
@@ -90,7 +100,8 @@ export class SettingReader {
     if (text === undefined) {
       return undefined;
     }
-    const value = Number(text);
+    // To JavaScript a blank is 0: to nobody else.
+    const value = text.trim() === '' ? Number.NaN : Number(text);
     if (!rule.fits(value)) {
       const option = OPTIONS.find((row) => row.key === key)?.long;
       const what = typeof given === 'string' ? `${option} (${variable})` : variable;

@@ -44,6 +44,28 @@ interface Case {
 
 const CASES: readonly Case[] = [
   {
+    claim: 'a phase that there is none of is not taken for no wish at all',
+    args: ['--cache-from', 'install.d', 'tiny'],
+    status: 2,
+    says: [/Unknown phase 'install\.d' in --cache-from/, /Did you mean install\b/],
+  },
+  {
+    claim: 'to resume without layers is refused, and so is a cache without a name',
+    args: ['--resume', '--no-cache', '--image-cache', '', 'tiny'],
+    status: 2,
+    says: [
+      /--image-cache \(DIB_IMAGE_CACHE\) must be a directory: ''/,
+      /--resume goes on from layers, which --no-cache/,
+    ],
+  },
+  {
+    claim: 'an explanation that cannot be written is no success',
+    args: ['--explain', 'tiny'],
+    options: () => ({ through: ['sh', '-c', 'exec "$@" >/dev/full', 'sh'] }),
+    status: 1,
+    says: [/Cannot write to standard output: ENOSPC/],
+  },
+  {
     claim: 'an unknown element is named, and the nearest one offered',
     args: ['tiny', 'tinny'],
     status: 2,

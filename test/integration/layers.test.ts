@@ -120,6 +120,8 @@ test('--cache-from runs a phase and the rest anew, --explain says so without bui
   assert.equal(explained.status, 0, explained.stderr);
   assert.match(explained.stdout, /^extra-data +reused/m);
   assert.match(explained.stdout, /^install +runs +the file static\/file changed$/m);
+  const without = await build(rig, '--explain', '--no-cache');
+  assert.match(without.stdout, /^root +runs +--no-cache .*\n(?:\S+ +runs .*\n)+$/);
   assert.deepEqual(await rig.outputs(), before);
 });
 

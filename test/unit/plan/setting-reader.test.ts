@@ -26,6 +26,8 @@ const CASES: readonly (readonly [options: object, environment: object, message: 
   [{ imageSize: '0.5', minTmpfs: '0' }, { DIB_BLOCK_SIZE: '4096', MAX_ONLINE_RESIZE: '10' }, ''],
   [{}, { DIB_IMAGE_SIZE: '', DIB_BLOCK_SIZE: '' }, ''],
   [{ imageSize: 'big' }, {}, `--image-size (DIB_IMAGE_SIZE) ${SIZE}: 'big'`],
+  [{ imageSize: ' ' }, {}, `--image-size (DIB_IMAGE_SIZE) ${SIZE}: ' '`],
+  [{ minTmpfs: '' }, {}, "--min-tmpfs (DIB_MIN_TMPFS) must be a number, zero or above: ''"],
   [{ imageSize: '0' }, {}, `--image-size (DIB_IMAGE_SIZE) ${SIZE}: '0'`],
   [{ imageSize: '1e30' }, {}, `--image-size (DIB_IMAGE_SIZE) ${SIZE}: '1e30'`],
   [{ imageSize: 'Infinity' }, {}, `--image-size (DIB_IMAGE_SIZE) ${SIZE}: 'Infinity'`],
