@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { Failed } from '../events/failure.ts';
+import { quoteWord } from '../events/failure-text.ts';
 import { compareTrees, renderDifferences } from '../output/compare-trees.ts';
 import { readContents } from '../output/read-contents.ts';
 import { eachLine, start, statusOf } from '../sandbox/process.ts';
@@ -26,10 +26,18 @@ export function verifyAgain(build: readonly string[]): Promise<number> {
     const reaper = scope.use(new Reaper({ env: context.toolEnvironment, privilege: 'root' }));
     const owner = { parent: tmpdir(), prefix: 'dib_verify.' };
     const dir = await makeWorkDir(owner, reaper);
-    const tar = (name: string, ...options: readonly string[]): Promise<string> =>
+    const tar = (name: string, ...options: readonly string[]): Promise<string | number> =>
       buildTree(path.join(dir, name), withOptions(build, options), context);
+    process.stderr.write('Building from layers\n');
     const kept = await tar('kept');
+    if (typeof kept === 'number') {
+      return kept;
+    }
+    process.stderr.write('Building anew\n');
     const anew = await tar('anew', '--no-cache');
+    if (typeof anew === 'number') {
+      return anew;
+    }
     const host = { context, workDir: () => makeWorkDir(owner, reaper) };
     const left = await readContents(kept, host);
     const differences = compareTrees(left, await readContents(anew, host), { ignore: ['time'] });
@@ -54,11 +62,12 @@ function withOptions(build: readonly string[], options: readonly string[]): read
   return [...build.slice(0, at), ...options, ...build.slice(at)];
 }
 
+/** The archive; or the status of a build that failed, once it has been told why. */
 async function buildTree(
   name: string,
   build: readonly string[],
   context: Context,
-): Promise<string> {
+): Promise<string | number> {
   const program = [process.execPath, path.join(packageRoot, 'bin/disk-image-create')] as const;
   const running = start(
     { argv: [...program, ...withOptions(build, ['-t', 'tar', '-o', name])], env: ownEnvironment() },
@@ -75,8 +84,9 @@ async function buildTree(
   context.signal.throwIfAborted();
   const status = statusOf(exit);
   if (status !== 0) {
-    const message = `The build failed with status ${status}: disk-image-create ${build.join(' ')}`;
-    throw new Failed({ kind: 'tool', message, argv: program, status, lastLines: last });
+    const command = ['disk-image-create', ...build].map(quoteWord).join(' ');
+    process.stderr.write(`${last.join('\n')}\n\nThat was the end of: ${command}\n`);
+    return status;
   }
   return `${name}.tar`;
 }

@@ -1,19 +1,12 @@
 /** `dibkit cache ls | show | prune | verify`: a look at the layer store, and order in it. */
-import path from 'node:path';
 import { Command } from 'commander';
 import { renderSize } from '../events/duration.ts';
-import type { Context } from '../events/event.ts';
 import { usageError } from '../events/failure.ts';
-import {
-  checkStore,
-  type Entry,
-  listEntries,
-  type Pruned,
-  pruneStore,
-} from '../layers/housekeeping.ts';
-import { LayerStore } from '../layers/store.ts';
-import { toolPath } from '../sandbox/host-tools.ts';
-import { ownEnvironment, toolEnvironment } from './host-facts.ts';
+import { quoteWord } from '../events/failure-text.ts';
+import { checkStore, type Entry, listEntries } from '../layers/housekeeping.ts';
+import { isKey } from '../layers/record.ts';
+import { type PruneOptions, prune } from './cache-prune.ts';
+import { absent, keysOf, type Opened, oneKey, openStore, storeContext } from './cache-store.ts';
 import { parseArguments } from './parse-arguments.ts';
 
 const EXAMPLES = `
@@ -24,6 +17,8 @@ Examples:
       what went into the layer whose key begins like that
   dibkit cache prune --max-size 5
       remove what was not used for long, until 5 GiB are left
+  dibkit cache prune 1792350c
+      remove that layer, and what stands on it
   dibkit cache verify
       whether every layer is what it was when it was made
   dibkit cache verify --again vm debian-minimal my-element
@@ -33,12 +28,8 @@ Variables:
   DIB_IMAGE_CACHE       where the store is, in layers/ (default: ~/.cache/image-create)
   DIB_CACHE_SIZE        GiB that builds keep the store below (default: 20)`;
 
-interface Given {
-  readonly imageCache?: string;
+interface Given extends PruneOptions {
   readonly json?: boolean;
-  readonly maxSize?: string;
-  readonly olderThan?: string;
-  readonly all?: boolean;
   readonly again?: boolean;
 }
 
@@ -65,18 +56,19 @@ export async function cacheCommand(argv: readonly string[]): Promise<number> {
     .action((key: string, given: Given) => {
       chosen = () => show(key, given);
     });
-  verb('prune', 'removes layers that nobody has used for the longest time')
+  verb('prune', 'removes layers that nobody has used for the longest time, or KEY')
+    .argument('[KEY...]', 'remove these, and what stands on them; beginnings of keys will do')
     .option('--max-size <GiB>', 'how much may stay (default: DIB_CACHE_SIZE)')
     .option('--older-than <DAYS>', 'remove what was not used for so long')
     .option('--all', 'remove everything that no running build uses')
-    .action((given: Given) => {
-      chosen = () => prune(given);
+    .action((keys: readonly string[], given: Given) => {
+      chosen = () => prune(keys, given);
     });
   verb('verify', 'whether every layer is what it was when it was made')
     .option('--again', 'build BUILD from layers and anew, and compare the trees')
     .argument('[BUILD...]', 'with --again: options (after --) and elements of disk-image-create')
     .action((build: readonly string[], given: Given) => {
-      chosen = given.again === true ? () => again(build) : () => verify(given);
+      chosen = given.again === true ? () => again(build) : () => verify(build, given);
     });
   if (parseArguments(command, argv.length === 0 ? ['--help'] : argv) === 'done') {
     return 0;
@@ -84,37 +76,14 @@ export async function cacheCommand(argv: readonly string[]): Promise<number> {
   return chosen === undefined ? 0 : chosen();
 }
 
-function openStore(given: Given): LayerStore {
-  const environment = ownEnvironment();
-  const cache =
-    given.imageCache ??
-    (environment.DIB_IMAGE_CACHE || `${environment.HOME ?? ''}/.cache/image-create`);
-  return new LayerStore(path.resolve(cache));
-}
-
-function storeContext(): Context {
-  return {
-    emit: (event) => {
-      // Whoever waits is told for whom.
-      if (event.kind === 'lock-wait') {
-        process.stderr.write(`Waiting for ${event.path}: ${event.holder}\n`);
-      }
-    },
-    signal: new AbortController().signal,
-    toolEnvironment: toolEnvironment(toolPath(ownEnvironment().PATH)),
-  };
-}
-
 async function list(given: Given): Promise<number> {
-  const store = openStore(given);
-  await store.make(storeContext());
-  const entries = [...(await listEntries(store, storeContext()))].sort(
-    (a, b) => a.usedMs - b.usedMs,
-  );
+  const opened = await openStore(given.imageCache);
+  const found = opened.isThere ? await listEntries(opened.store, storeContext()) : [];
+  const entries = [...found].sort((a, b) => a.usedMs - b.usedMs);
   process.stdout.write(
     given.json === true
       ? `${JSON.stringify(entries.map(asJson), null, 2)}\n`
-      : `${table(entries, store).join('\n')}\n`,
+      : `${table(entries, opened).join('\n')}\n`,
   );
   return 0;
 }
@@ -137,7 +106,7 @@ function asJson({ key, parent, sizeBytes, usedMs, layer, inUse }: Entry): object
   };
 }
 
-function table(entries: readonly Entry[], store: LayerStore): readonly string[] {
+function table(entries: readonly Entry[], opened: Opened): readonly string[] {
   const rows = entries.map(({ key, sizeBytes, usedMs, layer, inUse }) => [
     key,
     layer?.record.phase ?? 'images',
@@ -157,20 +126,19 @@ function table(entries: readonly Entry[], store: LayerStore): readonly string[] 
         .join('  ')
         .trimEnd(),
     ),
-    `${entries.length} entries, ${renderSize(total)}, in ${store.directory}`,
+    opened.isThere
+      ? `${entries.length} entries, ${renderSize(total)}, in ${opened.store.directory}`
+      : `Nothing is kept${absent(opened)}`,
   ];
 }
 
 async function show(prefix: string, given: Given): Promise<number> {
-  const store = openStore(given);
-  const keys = (await store.keys()).filter((key) => key.startsWith(prefix));
-  const [key] = keys;
-  if (key === undefined || keys.length > 1) {
+  const { store } = await openStore(given.imageCache);
+  const key = oneKey(prefix, await keysOf(store), store);
+  if (!isKey(key)) {
     throw usageError(
-      key === undefined
-        ? `There is no layer '${prefix}' in '${store.directory}'`
-        : `'${prefix}' could be any of ${keys.join(', ')}`,
-      'dibkit cache ls lists them',
+      `'${key}' are finished images, of which nothing is noted`,
+      `They are in '${store.pathOf(key)}'`,
     );
   }
   const layer = await store.read(key);
@@ -179,40 +147,6 @@ async function show(prefix: string, given: Given): Promise<number> {
   }
   process.stdout.write(`${JSON.stringify(layer.record, null, 2)}\n`);
   return 0;
-}
-
-const GIB = 2 ** 30;
-const DAY_MS = 24 * 3_600_000;
-
-async function prune(given: Given): Promise<number> {
-  const store = openStore(given);
-  await store.make(storeContext());
-  const budget = given.maxSize ?? (ownEnvironment().DIB_CACHE_SIZE || '20');
-  const budgetBytes = given.all === true ? -1 : amount(budget, '--max-size') * GIB;
-  const rule =
-    given.olderThan === undefined
-      ? { budgetBytes }
-      : {
-          budgetBytes,
-          usedBeforeMs: Date.now() - amount(given.olderThan, '--older-than') * DAY_MS,
-        };
-  const pruned = await pruneStore(store, rule, storeContext());
-  process.stdout.write(`${describePruned(pruned)}\n`);
-  return 0;
-}
-
-function amount(text: string, option: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) {
-    throw usageError(`${option} must be a number, zero or above: '${text}'`);
-  }
-  return value;
-}
-
-function describePruned({ removed, dead, leftBytes }: Pruned): string {
-  const bytes = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const builds = dead.length === 0 ? '' : `, and what ${dead.length} killed builds left`;
-  return `Removed ${removed.length} entries (${renderSize(bytes)})${builds}; ${renderSize(leftBytes)} are left`;
 }
 
 async function again(build: readonly string[]): Promise<number> {
@@ -226,12 +160,26 @@ async function again(build: readonly string[]): Promise<number> {
   return verifyAgain(build);
 }
 
-async function verify(given: Given): Promise<number> {
-  const store = openStore(given);
-  await store.make(storeContext());
-  const { checked, others, faults, dead } = await checkStore(store, storeContext());
-  for (const fault of faults) {
-    process.stdout.write(`${fault}\n`);
+async function verify(words: readonly string[], given: Given): Promise<number> {
+  if (words.length > 0) {
+    throw usageError(
+      `What to do with '${words.join(' ')}' is missing: all layers are looked at`,
+      `To build it again: dibkit cache verify --again ${words.map(quoteWord).join(' ')}`,
+    );
+  }
+  const opened = await openStore(given.imageCache);
+  if (!opened.isThere) {
+    process.stdout.write(`0 layers, 0 faults${absent(opened)}\n`);
+    return 0;
+  }
+  const { checked, others, faults, dead } = await checkStore(opened.store, storeContext());
+  for (const { name, what } of faults) {
+    process.stdout.write(`${name}: ${what}\n`);
+  }
+  const layers = faults.filter(({ name }) => isKey(name)).map(({ name }) => name);
+  if (layers.length > 0) {
+    const command = ['dibkit cache prune', ...layers].join(' ');
+    process.stdout.write(`To have them made anew, with what stands on them: ${command}\n`);
   }
   if (dead.length > 0) {
     process.stdout.write(`${dead.length} killed builds left something: dibkit cache prune\n`);

@@ -9,7 +9,8 @@ import { toolPath } from '../sandbox/host-tools.ts';
 import { privilegedArgv } from '../sandbox/namespace.ts';
 import { runTool } from '../sandbox/process.ts';
 import { neededPrivilege } from '../sandbox/user-namespace.ts';
-import { hostFacts, ownEnvironment, toolEnvironment } from './host-facts.ts';
+import { ownEnvironment, toolEnvironment } from './host-facts.ts';
+import { imageCacheDirectory } from './image-cache.ts';
 import { parseArguments } from './parse-arguments.ts';
 
 const EXAMPLES = `
@@ -40,14 +41,13 @@ export async function clean(argv: readonly string[]): Promise<number> {
   }
   const options = command.opts<{ readonly dryRun?: true; readonly imageCache?: string }>();
   const own = ownEnvironment();
-  const cache =
-    options.imageCache ?? own.DIB_IMAGE_CACHE ?? `${hostFacts().home}/.cache/image-create`;
+  const cache = imageCacheDirectory(options.imageCache);
   const places = [own.TMPDIR || own.TMP_DIR || '/tmp', ...command.args, '.'];
   const leftovers = await findLeftovers(
     places.map((place) => path.resolve(place)),
     process.geteuid?.() ?? 0,
   );
-  const partials = await forsakenPartials(path.resolve(cache));
+  const partials = await forsakenPartials(cache);
   const all: readonly Leftover[] = [...leftovers, ...partials.map((file) => ({ path: file }))];
   for (const leftover of all) {
     process.stdout.write(`${lineFor(leftover, options.dryRun === true)}\n`);

@@ -5,7 +5,7 @@ import type { Context } from '../events/event.ts';
 import { removeTree } from '../sandbox/remove-tree.ts';
 import { announceBuild, lookAtBuilds, removeFreeLocks } from './builds.ts';
 import { hasMark, markOfBuild, ownersOf, ownMark } from './owner-mark.ts';
-import { chooseVictims, type PruneRule, passedOver, type Removable } from './prune.ts';
+import { chooseVictims, type PruneRule, passedOver, type Removable, standingOn } from './prune.ts';
 import { isKey } from './record.ts';
 import { isTorn, type LayerStore, measureTree, type StoredLayer } from './store.ts';
 
@@ -78,7 +78,8 @@ async function allLayers(store: LayerStore): Promise<readonly StoredLayer[]> {
   return [...found.values()];
 }
 
-function imageKey(name: string): string {
+/** What finished images are called beside layers. */
+export function imageKey(name: string): string {
   return `.images/${name}`;
 }
 
@@ -95,14 +96,17 @@ export interface Pruned {
   readonly leftBytes: number;
 }
 
-/** Removes by age and budget, and what dead builds left. Never what a running build uses. */
+/** What to remove: by age and budget, and in any case what is `named`, with what stands on it. */
+export type Wish = Omit<PruneRule, 'inUse'> & { readonly named?: ReadonlySet<string> };
+
+/** Removes that, and what dead builds left. Never what a running build uses. */
 export async function pruneStore(
   store: LayerStore,
-  rule: Omit<PruneRule, 'inUse'>,
+  { named = new Set(), ...rule }: Wish,
   context: Context,
 ): Promise<Pruned> {
   await using lock = await store.lock('exclusive', context);
-  const entries = await entriesOf(store);
+  const entries = standingOn(named, await entriesOf(store));
   const { inUse, dead } = await lookAtBuilds(store, context);
   await removeFreeLocks(store, context);
   const choose = (among: typeof entries): readonly string[] =>
@@ -165,12 +169,17 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
   }
 }
 
+/** `name` is a layer's key, or that of something else that lies there. */
+export interface Fault {
+  readonly name: string;
+  readonly what: string;
+}
+
 export interface Faults {
   readonly checked: number;
   /** Of builds that give files other owners: what is in them cannot be told from here. */
   readonly others: number;
-  /** One sentence each. */
-  readonly faults: readonly string[];
+  readonly faults: readonly Fault[];
   /** Left by builds that were killed; `prune` removes them. */
   readonly dead: readonly string[];
 }
@@ -180,19 +189,19 @@ export async function checkStore(store: LayerStore, context: Context): Promise<F
   await using _lock = await store.lock('shared', context);
   const { dead } = await lookAtBuilds(store, context);
   const keys = await store.keys();
-  const faults: string[] = [];
+  const faults: Fault[] = [];
   const mark = ownMark();
   const ours = keys.filter((key) => hasMark(store.pathOf(key), mark));
   for (const key of ours) {
-    const fault = await faultOf(store, key, context);
-    if (fault !== undefined) {
-      faults.push(`${key}: ${fault}`);
+    const what = await faultOf(store, key, context);
+    if (what !== undefined) {
+      faults.push({ name: key, what });
     }
   }
   const names = await readdir(store.directory).catch(() => []);
   const known = ['.builds', '.images', '.lock', '.locks', '.resume'];
   for (const name of names.filter((each) => !isKey(each) && !known.includes(each))) {
-    faults.push(`${name}: not a layer, and nothing of ours`);
+    faults.push({ name, what: 'not a layer, and nothing of ours: remove it, or move it away' });
   }
   return { checked: ours.length, others: keys.length - ours.length, faults, dead };
 }

@@ -45,6 +45,19 @@ export function passedOver(layers: readonly Made[]): ReadonlySet<string> {
   }
 }
 
+/** The same, where what is named and what stands on it is passed over. */
+export function standingOn<T extends Removable>(
+  named: ReadonlySet<string>,
+  entries: readonly T[],
+): readonly T[] {
+  const all = new Map(entries.map((entry) => [entry.key, entry]));
+  const stands = (key: string): boolean =>
+    named.has(key) || (all.has(key) && stands(all.get(key)?.parent ?? ''));
+  return named.size === 0
+    ? entries
+    : entries.map((entry) => (stands(entry.key) ? { ...entry, isPassedOver: true } : entry));
+}
+
 export interface PruneRule {
   readonly inUse: ReadonlySet<string>;
   /** What may stay. */

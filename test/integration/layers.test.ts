@@ -315,6 +315,9 @@ test('dibkit cache lists, shows, verifies and prunes the store, but not what a b
   const running = rig.start('disk-image-create', ['-n', '-t', 'tar', 'tiny', 'layered', 'waiting']);
   const call = await phone.next('install');
   await rig.run('dibkit', ['cache', 'prune', '--all']);
+  const busy = await rig.run('dibkit', ['cache', 'prune', root]);
+  assert.equal(busy.status, 5, busy.stdout);
+  assert.match(busy.stderr, /Cannot remove \S+: a running build uses that\b/);
   const left = await rig.run('dibkit', ['cache', 'ls']);
   assert.match(left.stdout, /root .*\(in use\)/);
   assert.doesNotMatch(left.stdout, /cleanup/);
@@ -326,11 +329,44 @@ test('dibkit cache lists, shows, verifies and prunes the store, but not what a b
   const broken = await rig.run('dibkit', ['cache', 'verify']);
   assert.equal(broken.status, 4);
   assert.match(broken.stdout, new RegExp(`${other}: its tree was changed`));
-  await rig.run('dibkit', ['cache', 'prune', '--all']);
+  const [, next = ''] = /: dibkit (cache prune \S+)$/m.exec(broken.stdout) ?? [];
+  const removed = await rig.run('dibkit', next.split(' '));
+  assert.equal(removed.status, 0, removed.stderr);
+  const mended = await rig.run('dibkit', ['cache', 'verify']);
+  assert.deepEqual([mended.status, mended.stdout], [0, '0 layers, 0 faults\n']);
   assert.deepEqual(
     (await readdir(path.join(rig.cache, 'layers'))).filter((name) => !name.startsWith('.')),
     [],
   );
+});
+
+const SLIPS: readonly (readonly [words: readonly string[], status: number, says: RegExp])[] = [
+  [['prune', '--max-size', ''], 2, /^ERROR: --max-size must be a number, zero or above: ''/],
+  [['prune', '--all', '--older-than', '3'], 2, /^ERROR: Cannot remove by --all and --older-than/],
+  [['prune', '1', '--all'], 2, /^ERROR: Cannot remove by --all and '1' at once/],
+  [['ls', '--image-cache', ''], 2, /^ERROR: --image-cache must be a directory: ''/],
+  [
+    ['ls', '--image-cache', '/dev/null'],
+    2,
+    /^ERROR: Cannot look for layers in '\/dev\/null\/layers'/,
+  ],
+  [['verify', 'vm'], 2, /dibkit cache verify --again vm$/m],
+  [['verify', '--again', 'nosuch'], 2, /Cannot find the element 'nosuch'/],
+  [['ls'], 0, /^Nothing is kept: there is no '.*\/layers' yet$/m],
+  [['prune', '--all'], 0, /^Nothing to remove: there is no '.*\/layers' yet$/m],
+  [['verify'], 0, /^0 layers, 0 faults: there is no '.*\/layers' yet$/m],
+];
+
+test('a slip at dibkit cache is told and removes nothing, and who looks makes no store', async () => {
+  await using rig = await openRig();
+  await Promise.all(
+    SLIPS.map(async ([words, status, says]) => {
+      const { stdout, stderr, ...ended } = await rig.run('dibkit', ['cache', ...words]);
+      assert.deepEqual([words, ended.status], [words, status], stderr);
+      assert.match(status === 0 ? stdout : stderr, says);
+    }),
+  );
+  assert.deepEqual(await readdir(rig.cache), []);
 });
 
 test('dibkit cache verify --again finds what an element does not declare', async () => {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseVictims, type Made, passedOver, type Removable } from '../../../src/layers/prune.ts';
+import {
+  chooseVictims,
+  type Made,
+  passedOver,
+  type Removable,
+  standingOn,
+} from '../../../src/layers/prune.ts';
 
 const layer = (key: string, parent: string, usedMs: number): Removable => ({
   key,
@@ -40,6 +46,14 @@ test('chooseVictims() takes what is passed over with what stands on it, unless a
   const rule = { inUse: none, budgetBytes: 1000 };
   assert.deepEqual(chooseVictims(tree, rule), ['c', 'b']);
   assert.deepEqual(chooseVictims(tree, { ...rule, inUse: new Set(['a', 'b', 'c']) }), []);
+});
+
+test('standingOn() has what is named removed with what stands on it, and nothing else', () => {
+  const victims = (...named: readonly string[]): readonly string[] =>
+    chooseVictims(standingOn(new Set(named), TREE), { inUse: none, budgetBytes: 1000 });
+  assert.deepEqual(victims('b'), ['c', 'b']);
+  assert.deepEqual(victims('a'), ['c', 'b', 'd', 'a']);
+  assert.deepEqual(victims(), []);
 });
 
 test('passedOver() keeps the newest whole layer of the same inputs, unless it stands on another one', () => {
