@@ -28,6 +28,7 @@ import { runTool } from '../sandbox/process.ts';
 import { withOtherMounts } from '../sandbox/stragglers.ts';
 import { HOOKS_VIEW, type HookMounts, hookMounts } from './binds.ts';
 import { type LinkedOverlay, linkAllNames } from './hard-links.ts';
+import { firstImmutable } from './immutable.ts';
 import { nameLower } from './lower-names.ts';
 import { overlaysWork } from './overlay-probe.ts';
 import type { BindRecord } from './record.ts';
@@ -212,9 +213,16 @@ export class TreeStack {
     this.#binds = binds;
     // Another one could not be looked into, or gets another name.
     const wanted = mounted.inMemory && !mounted.plain ? onTop : undefined;
-    const alone = await this.#isAlone(context);
-    const parted =
-      alone && !mounted.plain ? await linkAllNames(this.#overlay(mounted), context) : undefined;
+    const overlay = this.#overlay(mounted);
+    const [alone, immutable] = await Promise.all([
+      this.#isAlone(context),
+      firstImmutable(overlay, context),
+    ]);
+    if (immutable !== undefined) {
+      const why = `a layer would not keep that a hook has made ${immutable} immutable`;
+      return { kind: 'kept', why, lasting: true };
+    }
+    const parted = alone && !mounted.plain ? await linkAllNames(overlay, context) : undefined;
     if (parted !== undefined) {
       return { kind: 'kept', why: parted, lasting: true };
     }

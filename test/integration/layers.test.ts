@@ -183,6 +183,21 @@ test('a device that would stand for a removed file in a layer is in the image, a
   assert.ok(image.equals(await readFile(path.join(rig.out, 'it.tar'))), 'as without layers');
 });
 
+test('a file that a hook has made immutable stays so, and nothing is kept from there on', async () => {
+  await using rig = await openLayered();
+  await rig.element('fixed', {
+    'extra-data.d/20-fix': hook(`conf=$TMP_MOUNT_PATH/etc/resolv.conf
+      rm "$conf"; echo "mine for good" >"$conf"; chattr +i "$conf" || true`),
+  });
+  const first = await built(rig, 'fixed');
+  const image = await readFile(path.join(rig.out, 'it.tar'));
+  // Not every kernel can, in memory.
+  const says = /not kept .* has made \/etc\/resolv\.conf immutable/.test(first.stdout);
+  assert.equal(image.includes('mine for good'), says, first.stdout);
+  await built(rig, '--no-cache', 'fixed');
+  assert.ok(image.equals(await readFile(path.join(rig.out, 'it.tar'))), 'as without layers');
+});
+
 test('a hook that leaves a process that makes and removes directories costs the layers, not the build', async () => {
   await using rig = await openLayered();
   await rig.element('leaving', {
