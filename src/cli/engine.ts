@@ -25,6 +25,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
 
 // A root directory that only root may enter is no system: what the caller's umask hides, images must show.
 process.umask(0o022);
+// Nor does what hooks make belong to the caller's group.
+if (process.geteuid?.() === 0 && process.getegid?.() !== 0) {
+  process.setgid?.(0);
+}
 
 // Not awaited: a bundle is no ES module.
 void main();

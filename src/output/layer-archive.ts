@@ -1,5 +1,6 @@
 /** The command lines of tar for one layer of a container image, and the list that it reads. Pure. */
 import type { Member } from './layer-members.ts';
+import { bytesOf } from './tar-records.ts';
 import type { Argv } from './writer.ts';
 
 export interface ArchiveRules {
@@ -37,8 +38,7 @@ export function memberList(members: readonly Member[]): Buffer {
   for (const { directory, path } of members) {
     if (directory !== from) {
       from = directory;
-      const bytes = Buffer.from(directory).toString('latin1');
-      lines.push(`-C "${bytes.replaceAll(/["\\]/g, '\\$&')}"`);
+      lines.push(`-C "${bytesOf(directory).replaceAll(/["\\]/g, '\\$&')}"`);
     }
     lines.push(path === '' ? '.' : `./${path}`);
   }

@@ -9,6 +9,7 @@ import { startTool } from '../sandbox/tool-stream.ts';
 import type { TreeEntry } from './compare-trees.ts';
 import type { Upper, UpperEntry, UpperKind } from './layer-members.ts';
 import { readTarEntries } from './tar-entries.ts';
+import { bytesOf } from './tar-records.ts';
 
 /** Absolute directories, lowest first. @throws Failed `tool` */
 export async function readUppers(
@@ -25,7 +26,7 @@ export async function readUppers(
     for (const entry of entries) {
       const { path, type } = entry;
       if (path !== '' && (type === 'c' || (type === 'd' && seen.has(path)))) {
-        unsure.push({ entry, name: `${directory}/${path}` });
+        unsure.push({ entry, name: `${bytesOf(directory)}/${path}` });
       }
       seen.add(path);
     }

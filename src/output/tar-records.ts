@@ -23,6 +23,11 @@ export interface BlockFields {
   readonly device: { readonly major: number; readonly minor: number };
 }
 
+/** A text of ours as names in archives are: bytes as latin1. */
+export function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
 /** Content rounded up to whole blocks. */
 export function paddedBytes(sizeBytes: number): number {
   return Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES;

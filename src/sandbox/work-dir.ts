@@ -1,6 +1,6 @@
 /** Temporary directories that are gone afterwards, however we end. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Failed, hostError } from '../events/failure.ts';
 import type { Reaper } from './reaper.ts';
@@ -37,7 +37,7 @@ export function openToAll(dir: string): Promise<void> {
 
 /**
  * Makes a directory (mode 0755 less the umask), which the reaper removes when it is disposed of, or when we are
- * killed.
+ * killed. A parent that gives its group to what is made in it does not give it to what is made in ours.
  *
  * @throws Failed `host` when the parent cannot be written.
  */
@@ -48,6 +48,10 @@ export async function makeNamedWorkDir(dir: string, reaper: Reaper): Promise<voi
   await reaper.guard(dir);
   try {
     await mkdir(dir, { mode: 0o755 });
+    const { mode } = await stat(dir);
+    if ((mode & 0o2000) !== 0) {
+      await chmod(dir, mode & 0o777);
+    }
   } catch (error) {
     throw hostError(
       `Cannot make a work directory in '${path.dirname(dir)}': ${(error as Error).message}`,

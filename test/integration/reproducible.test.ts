@@ -1,7 +1,7 @@
 /** The same image twice, in surroundings that have nothing in common. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { hook, openRig, type Result, type Rig } from '../rig/rig.ts';
@@ -101,10 +101,19 @@ interface Surroundings {
   readonly days: number;
   readonly env: Readonly<Record<string, string>>;
   readonly umask: string;
+  /** The caller's, and that of directories which give it to what is made in them. */
+  readonly group: number;
   readonly types: readonly string[];
 }
 
-const NEAR: Surroundings = { order: 'a b c d', days: 0, env: {}, umask: '022', types: TYPES };
+const NEAR: Surroundings = {
+  order: 'a b c d',
+  days: 0,
+  env: {},
+  umask: '022',
+  group: 0,
+  types: TYPES,
+};
 
 interface Built {
   /** Of the images. */
@@ -114,8 +123,12 @@ interface Built {
 
 /** Builds in surroundings of its own. */
 async function build(name: string, where: Partial<Surroundings> = {}): Promise<Built> {
-  const { order, days, env, umask, types } = { ...NEAR, ...where };
-  const [home, tmp, out] = ['home', 'tmp', 'out'].map((part) => path.join(rig.dir, name, part));
+  const { order, days, env, umask, group, types } = { ...NEAR, ...where };
+  const place = path.join(rig.dir, name);
+  await mkdir(place);
+  await chown(place, 0, group);
+  await chmod(place, group === 0 ? 0o755 : 0o2775);
+  const [home, tmp, out] = ['home', 'tmp', 'out'].map((part) => path.join(place, part));
   for (const dir of [home, tmp, out]) {
     await mkdir(String(dir), { recursive: true });
   }
@@ -131,6 +144,9 @@ async function build(name: string, where: Partial<Surroundings> = {}): Promise<B
       cwd: String(out),
       env: { HOME: home, TMPDIR: tmp, DIB_BLOCK_DEVICE_CONFIG: DISK, ...env },
       through: [
+        'setpriv',
+        `--regid=${group}`,
+        '--keep-groups',
         'unshare',
         '--uts',
         'sh',
@@ -165,12 +181,13 @@ test('two builds with nothing in common but their input are the same, bit for bi
     order: 'd c b a',
     days: 3,
     umask: '077',
+    group: 12,
     env: {
       TZ: 'Asia/Tokyo',
       LANG: 'tr_TR.UTF-8',
       LC_ALL: 'tr_TR.UTF-8',
       DIB_NO_TMPFS: '1',
-      DIB_IMAGE_CACHE: path.join(rig.dir, 'second/cache'),
+      DIB_IMAGE_CACHE: path.join(rig.dir, 'second/its "câche", \\'),
       DIB_GZIP_BIN: 'pigz',
     },
   });
