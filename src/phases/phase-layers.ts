@@ -82,6 +82,11 @@ export class PhaseLayers {
     return this.#setup.chain;
   }
 
+  /** Why what was done before this hook is not kept; undefined while all is that a cut could keep. */
+  get lost(): string | undefined {
+    return this.at?.lost ?? (this.#triedAtMs > 0 ? this.chain.broken : undefined);
+  }
+
   /** Whether it is noted what hooks read. */
   get traces(): boolean {
     return this.chain.broken === undefined && this.#inputs !== undefined;
@@ -159,6 +164,7 @@ export class PhaseLayers {
     if (trace === undefined || entry === undefined || inputs === undefined) {
       return false;
     }
+    this.#triedAtMs = trace.durationMs;
     const { chain, beside } = this.#setup;
     const { written, removed } = trace.changes();
     const read = trace.files;

@@ -5,7 +5,7 @@ import type { PhaseLayers } from './phase-layers.ts';
 export interface KeptSoFar {
   /** Of the highest layer that is in the store. */
   readonly phase: string | undefined;
-  /** Why phases before the one that failed were not kept; undefined when all were. */
+  /** Why what ran before the hook that failed was not kept; undefined when all was. */
   readonly lost: string | undefined;
 }
 
@@ -21,15 +21,16 @@ export function resumeHint({ phase, lost }: KeptSoFar): string {
 }
 
 /** Says it in the failure of a hook, once all that was kept is in the store. */
-export function withResumeHint(error: unknown, { chain, at }: PhaseLayers): unknown {
+export function withResumeHint(error: unknown, layers: PhaseLayers): unknown {
   const failure = failureOf(error);
   if (failure.kind !== 'hook') {
     return error;
   }
+  const { chain } = layers;
   const missing = chain.keys.findIndex((key) => !chain.store.has(key));
-  const { layers } = chain.parts;
-  const phase = (missing < 0 ? layers : layers.slice(0, missing)).at(-1)?.phase;
-  const lost = at?.lost ?? (missing < 0 ? undefined : chain.broken);
+  const all = chain.parts.layers;
+  const phase = (missing < 0 ? all : all.slice(0, missing)).at(-1)?.phase;
+  const lost = layers.lost ?? (missing < 0 ? undefined : chain.broken);
   const go = resumeHint({ phase, lost });
   const hint = failure.hint === undefined ? go : `${failure.hint}. ${go}`;
   return new Failed({ ...failure, hint }, { cause: error });

@@ -159,10 +159,19 @@ test('what somebody has looked into is not kept', async () => {
 
 test('a file system that a hook has mounted is not lost: nothing is kept from there on', async () => {
   await using rig = await openLayered();
+  const mounting = 'mkdir -p "$TMP_MOUNT_PATH/x"; mount -t tmpfs x "$TMP_MOUNT_PATH/x"';
   await rig.element('mounting', {
-    'extra-data.d/20-mount': hook(
-      'mkdir -p "$TMP_MOUNT_PATH/x"; mount -t tmpfs x "$TMP_MOUNT_PATH/x"',
-    ),
+    'extra-data.d/20-mount': hook(`${mounting}; sleep 2.1`),
+    'extra-data.d/30-fail': hook('exit 3'),
+  });
+  const failed = await build(rig, 'mounting');
+  assert.match(
+    failed.stderr,
+    /kept up to phase root, and nothing behind it: a hook has mounted \/x \(tmpfs\)\n/,
+  );
+  await rig.element('mounting', {
+    'extra-data.d/20-mount': hook(mounting),
+    'extra-data.d/30-fail': hook('true'),
     'install.d/20-use': hook('echo here >/x/file'),
     'finalise.d/20-gone': hook('[ ! -e /x/file ]'),
   });
