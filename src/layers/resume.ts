@@ -1,4 +1,5 @@
 /** What a failed build has got to, for `--resume`. */
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256 } from './digest.ts';
@@ -36,9 +37,15 @@ export async function rememberFailure(
   const isShorter =
     failed.keys.length < before.length && failed.keys.every((key) => known.has(key));
   await mkdir(path.dirname(file), { recursive: true });
-  const fresh = `${file}.${process.pid}`;
-  await writeFile(fresh, JSON.stringify(isShorter ? { ...failed, keys: before } : failed));
-  await rename(fresh, file);
+  // Two engines may have the same number, each in its own namespace.
+  const fresh = `${file}.${randomBytes(4).toString('hex')}`;
+  try {
+    await writeFile(fresh, JSON.stringify(isShorter ? { ...failed, keys: before } : failed));
+    await rename(fresh, file);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
 }
 
 /** The last build of this image, when it failed; with the layers that are still there. */

@@ -28,6 +28,10 @@ test('failedBuild() has the layers that are still there, until the image has bee
     assert.equal(await failedBuild(store, which), undefined);
     await rememberFailure(store, which, undefined);
     assert.equal(await failedBuild(store, which), undefined);
+    // Where it cannot be put, nothing is left beside.
+    await mkdir(path.join(store.directory, '.resume', name));
+    await assert.rejects(rememberFailure(store, which, { keys: ['one'], phase: 'root' }));
+    assert.deepEqual(await readdir(path.join(store.directory, '.resume')), [name]);
   } finally {
     await rm(cache, { recursive: true });
   }
