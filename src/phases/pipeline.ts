@@ -129,19 +129,20 @@ async function remembering(run: Run, work: () => Promise<void>): Promise<void> {
   }
   const { chain } = layers;
   const which = whichBuild(run.order.build);
+  const warn =
+    (what: string) =>
+    (fault: Error): void =>
+      context.emit({ kind: 'message', level: 'warning', text: `${what}: ${fault.message}` });
   try {
     await work();
     await rememberFailure(chain.store, which, undefined);
   } catch (error) {
-    await noteFailure(layers, which).catch((fault: Error) => {
-      const text = `For --resume it is not noted how far the build got: ${fault.message}`;
-      context.emit({ kind: 'message', level: 'warning', text });
-    });
-    await chain.settle(context);
+    await noteFailure(layers, which).catch(warn('For --resume it is not noted how far it got'));
+    // Why the build failed is what counts.
+    await chain.settle(context).catch(warn('Not all layers may be found by the next build'));
     throw withResumeHint(error, layers);
-  } finally {
-    await chain.settle(context);
   }
+  await chain.settle(context);
 }
 
 /** A build that ended before its first phase has nothing to tell. */

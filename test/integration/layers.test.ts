@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { outcomes, reasons, reused } from '../rig/layer-events.ts';
@@ -161,7 +161,9 @@ test('a file system that a hook has mounted is not lost: nothing is kept from th
   await using rig = await openLayered();
   const mounting = 'mkdir -p "$TMP_MOUNT_PATH/x"; mount -t tmpfs x "$TMP_MOUNT_PATH/x"';
   await rig.element('mounting', {
-    'extra-data.d/20-mount': hook(`${mounting}; sleep 2.1`),
+    // Nor does a store that is not in order hide why the build failed.
+    'extra-data.d/20-mount': hook(`${mounting}; sleep 2.1
+      cd "$DIB_IMAGE_CACHE/layers"; mv .locks was; touch .locks`),
     'extra-data.d/30-fail': hook('exit 3'),
   });
   const failed = await build(rig, 'mounting');
@@ -169,6 +171,9 @@ test('a file system that a hook has mounted is not lost: nothing is kept from th
     failed.stderr,
     /kept up to phase root, and nothing behind it: a hook has mounted \/x \(tmpfs\)\n/,
   );
+  assert.match(failed.stdout, /Warning: Not all layers may be found by the next build: ENOTDIR/);
+  await rm(path.join(rig.cache, 'layers/.locks'));
+  await rename(path.join(rig.cache, 'layers/was'), path.join(rig.cache, 'layers/.locks'));
   await rig.element('mounting', {
     'extra-data.d/20-mount': hook(mounting),
     'extra-data.d/30-fail': hook('true'),
