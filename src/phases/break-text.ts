@@ -154,6 +154,9 @@ export const DECISION_DESCRIPTOR = 3;
  * The file that the shell starts with, for bash and for a POSIX sh (which has no history, and where
  * `exit` can be an alias and no function). A plain `exit` goes on even if the last command failed;
  * `exit 1` ends the build, as it does upstream. In a subshell it is nobody's decision.
+ *
+ * A shell with stopped jobs stays the first time and says so; the second time it goes, for which bash
+ * wants to hear two in a row.
  */
 export function shellFile(file: ShellFile): string {
   const { banner, commands, history } = file;
@@ -170,10 +173,17 @@ _dibkit_say() {
         return 1
     }
 }
+_dibkit_leave() {
+    _dibkit_say "$1" || return
+    if [ -n "\${_dibkit_warned-}" ]; then command exit 0; command exit 0; fi
+    command exit 0
+    _dibkit_warned=yes
+    _dibkit_say stay
+}
 ${(['retry', 'skip', 'abort'] as const)
   .map((word) =>
     commands.includes(word)
-      ? `${word}() { _dibkit_say ${word} && command exit 0; }`
+      ? `${word}() { _dibkit_leave ${word}; }`
       : `${word}() { echo ${quoteArgument(`Nothing to ${word} at ${file.point}: see where`)} >&2; return 1; }`,
   )
   .join('\n')}
@@ -182,8 +192,7 @@ _dibkit_exit() {
     if { read -r _dibkit_pid _ </proc/self/stat; } 2>/dev/null && [ "$_dibkit_pid" != $$ ]; then
         command exit "\${1:-$_dibkit_last}"
     fi
-    case \${1:-0} in 0) _dibkit_say go-on ;; *) _dibkit_say abort ;; esac
-    command exit 0
+    case \${1:-0} in 0) _dibkit_leave go-on ;; *) _dibkit_leave abort ;; esac || command exit 0
 }
 alias exit=_dibkit_exit 2>/dev/null || :
 PS1=${quoteArgument(`[${file.point}] `)}

@@ -117,6 +117,10 @@ test('a build stops before and after phases and hooks, and goes on', async () =>
 
   await session.sees(/after-install\.d\/60-last\] .*# /);
   await rm(path.join(element, 'install.d/60-last'));
+  session.types("sh -c 'kill -STOP $$'\r");
+  await session.sees(/Stopped .*\n.*# /);
+  session.types('exit 1\r');
+  await session.sees(/There are stopped jobs\.\n.*# /);
   session.types('cat /last; retry\r');
   await session.sees(/\n<a {2}b>\n/);
   await session.sees(/Cannot take 'install\.d\/60-last' as its element has it now: ENOENT/);
