@@ -3,7 +3,7 @@
  * namespaces, shows what happens, and cleans up after it, whatever becomes of it.
  */
 import path from 'node:path';
-import { ciSystem } from '../events/ci-log.ts';
+import { CI_VARIABLES, ciSystem } from '../events/ci-log.ts';
 import type { Emit } from '../events/event.ts';
 import { readEventLines } from '../events/event-lines.ts';
 import { FactsReader } from '../events/facts-reader.ts';
@@ -12,7 +12,7 @@ import { FanOut } from '../events/fan-out.ts';
 import { makeDirectories } from '../events/make-directories.ts';
 import { renderSummary } from '../events/summary.ts';
 import { describeTerminal } from '../events/terminal.ts';
-import { assertCanBreak } from '../phases/breakpoints.ts';
+import { type Audience, assertCanBreak } from '../phases/breakpoints.ts';
 import { assertHostCan, type PreparedBuild, prepareBuild } from '../phases/prepare.ts';
 import type { EngineControl, EngineOrder } from '../phases/protocol.ts';
 import { assertSomeRoom } from '../phases/space.ts';
@@ -81,9 +81,13 @@ function printSummary(facts: FactsReader, plan: BuildPlan): void {
 }
 
 /** Some CI systems give a terminal to a job; there is nobody to answer at it. */
-function somebodyIsThere(): boolean {
-  const inCi = ciSystem(ownEnvironment()) !== undefined;
-  return process.stdin.isTTY && process.stdout.isTTY && !inCi;
+function whoIsThere(): Audience {
+  const system = ciSystem(ownEnvironment());
+  const hasTerminal = process.stdin.isTTY && process.stdout.isTTY;
+  return {
+    terminal: hasTerminal && system === undefined,
+    ...(hasTerminal && system !== undefined ? { ciVariable: CI_VARIABLES[system] } : {}),
+  };
 }
 
 function sayMangled(emit: Emit): void {
@@ -100,8 +104,9 @@ async function attempt(request: BuildImageRequest, readers: FanOut): Promise<voi
   const { privilege } = host;
   sayMangled(readers.emit);
   const preparation = await prepareBuild(plan, { skipBase, privilege }, readers.emit);
-  const terminal = somebodyIsThere();
-  assertCanBreak(preparation.build.plan.breaks, terminal, plan.repeat);
+  const audience = whoIsThere();
+  const { terminal } = audience;
+  assertCanBreak(preparation.build.plan.breaks, audience, plan.repeat);
   const { build } = preparation;
   await assertHostCan(preparation, host);
   await makeCaches(build.plan);

@@ -62,6 +62,14 @@ function withOptions(build: readonly string[], options: readonly string[]): read
   return [...build.slice(0, at), ...options, ...build.slice(at)];
 }
 
+/** Without what would keep layers from being used, or stop the build. */
+function buildEnvironment(): Readonly<Record<string, string>> {
+  const left = ['DIB_NO_LAYERS', 'DIB_CACHE_FROM', 'break', 'break_cmd'];
+  return Object.fromEntries(
+    Object.entries(ownEnvironment()).filter(([name]) => !left.includes(name)),
+  );
+}
+
 /** The archive; or the status of a build that failed, once it has been told why. */
 async function buildTree(
   name: string,
@@ -70,7 +78,10 @@ async function buildTree(
 ): Promise<string | number> {
   const program = [process.execPath, path.join(packageRoot, 'bin/disk-image-create')] as const;
   const running = start(
-    { argv: [...program, ...withOptions(build, ['-t', 'tar', '-o', name])], env: ownEnvironment() },
+    {
+      argv: [...program, ...withOptions(build, ['-t', 'tar', '-o', name])],
+      env: buildEnvironment(),
+    },
     context.signal,
   );
   const last: string[] = [];

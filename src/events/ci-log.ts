@@ -24,6 +24,13 @@ export function ciSystem(
   return ['', '0', 'false'].includes(environment.CI ?? '') ? undefined : 'other';
 }
 
+/** The variable that says so, for whom it is no job of CI. */
+export const CI_VARIABLES: Readonly<Record<CiSystem, string>> = {
+  github: 'GITHUB_ACTIONS',
+  gitlab: 'GITLAB_CI',
+  other: 'CI',
+};
+
 export interface CiLog {
   readonly system: CiSystem;
   /** The checkout, absolute: annotations name files relative to it. */

@@ -38,17 +38,32 @@ export interface BreakSite {
   readonly onStop: () => void;
 }
 
+/** Who could answer at a break point. */
+export interface Audience {
+  readonly terminal: boolean;
+  /** Why nobody is asked though there is a terminal. */
+  readonly ciVariable?: string;
+}
+
 /** Refuses, before anything is built, break points that could only end the build. @throws Failed `usage`. */
-export function assertCanBreak(plan: BreakPlan, terminal: boolean, command: string): void {
+export function assertCanBreak(
+  plan: BreakPlan,
+  { terminal, ciVariable }: Audience,
+  command: string,
+): void {
   const points = plan.points.filter((point) => point !== AFTER_ERROR);
   if (points.length === 0 || terminal || plan.command !== undefined) {
     return;
   }
+  const again = `break=${plan.points.join(',')} ${command}`;
   throw usageError(
-    `Cannot stop at ${points.join(' and ')}: there is no terminal for a shell`,
+    ciVariable === undefined
+      ? `Cannot stop at ${points.join(' and ')}: there is no terminal for a shell`
+      : `Cannot stop at ${points.join(' and ')}: ${ciVariable} says that this is a job, where nobody answers`,
     [
-      'Standard input and output must be a terminal: run this in one',
-      `  break=${plan.points.join(',')} ${command}`,
+      ...(ciVariable === undefined
+        ? ['Standard input and output must be a terminal: run this in one', `  ${again}`]
+        : ['If somebody is there:', `  env -u ${ciVariable} ${again}`]),
       "Or give a command instead of the shell: break_cmd='env'",
     ].join('\n'),
   );

@@ -290,6 +290,15 @@ for (const input of ['ignore', 'pipe', 'closed'] as const) {
   });
 }
 
+test('in a job of CI with a terminal nobody is asked, and what makes it a job is named', async () => {
+  await using rig = await openRig();
+  await writeElement(rig);
+  await using session = build(rig, 'before-install', { CI: 'true' });
+  await session.sees(/before-install: CI says that this is a job, where nobody answers\n/);
+  await session.sees(/env -u CI break=before-install .*disk-image-create /);
+  assert.equal(await session.status, 2, session.text);
+});
+
 test('without a terminal after-error leaves the failure what it is, and says how to look', async () => {
   await using rig = await openRig();
   await writeElement(rig);
