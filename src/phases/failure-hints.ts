@@ -8,6 +8,11 @@ const HINTS: readonly { readonly says: RegExp; readonly hint: string }[] = [
     hint: 'The layer store or the work directory is full: dibkit cache prune, or point --image-cache and TMPDIR (with --no-tmpfs) at a larger file system',
   },
   {
+    // Of directories below the upper. Source: Documentation/filesystems/overlayfs.rst, "renaming directories".
+    says: /Invalid cross-device link|\bEXDEV\b/,
+    hint: 'In a tree of layers the kernel renames no directory that an earlier layer has: let the hook use mv, which copies it then, or build with --no-cache',
+  },
+  {
     says: /No module named '?diskimage_builder/,
     hint: "This element's helpers are a part of diskimage-builder: install that (python3-diskimage-builder in Debian), or set DIB_PYTHON_EXEC to a Python that has it",
   },
