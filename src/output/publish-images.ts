@@ -43,6 +43,7 @@ async function publishOne(image: Finished, final: string, mode: number): Promise
   await chmod(image.temporary, mode);
   await publish(image.temporary, final);
   for (const checksum of image.checksums) {
+    await chmod(checksum, mode);
     await publish(checksum, `${final}${path.extname(checksum)}`);
   }
 }

@@ -91,8 +91,11 @@ async function layersOf(
   return filled.length === 0 ? [whole] : filled;
 }
 
-/** Its hooks take out of the tree what building has left there: logs, temporary files, days in /etc/shadow. */
-const CLEANUP: PhaseName = 'cleanup';
+/**
+ * Their hooks take out of the tree what building has left there: caches and machine-id (finalise), logs, temporary files,
+ * days in /etc/shadow (cleanup).
+ */
+const CLEANING: readonly string[] = ['finalise', 'cleanup'] satisfies PhaseName[];
 
 interface Step {
   readonly createdBy: string;
@@ -109,7 +112,7 @@ function stepsOf({ layers, top }: TreeLayers): readonly Step[] {
     ...phases.map((phase) => ({
       createdBy: `${phase}.d`,
       directories: layers.filter((layer) => layer.phase === phase).map((layer) => layer.directory),
-      cleans: phase === CLEANUP,
+      cleans: CLEANING.includes(phase),
     })),
     ...(top === undefined
       ? []

@@ -1,7 +1,7 @@
 /** The same image twice, in surroundings that have nothing in common. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { hook, openRig, type Result, type Rig } from '../rig/rig.ts';
@@ -48,6 +48,7 @@ for name in \${order%% *} \${order##* }; do
     setfattr -n "user.$name" -v "$name" many/c
 done
 dd if=/dev/zero of=many/hole bs=1 count=0 seek=40M status=none
+dd if=/dev/urandom of=etc/machine-id bs=33 count=1 status=none
 dd if=/dev/urandom of=var/cache/ldconfig/aux-cache bs=1000 count=1 status=none
 dd if=/dev/urandom of=var/log/apt/term.log bs=1000 count="$(wc -c <"$HOME/order")" status=none
 printf 'root:*:%s:0:99999:7:::\\ndaemon:*:10:0:99999:7:::\\n' "$((later / 86400))" >etc/shadow
@@ -74,6 +75,7 @@ const CUT = {
     rm -r /many/dir-b /many/dir-c
     mkdir /many/dir-c /many/dir-d/new
     chmod 700 /many/dir-a`),
+  'finalise.d/50-identity': hook('echo uninitialized >/etc/machine-id'),
 };
 
 const TYPES = ['tar', 'tgz', 'raw', 'qcow2', 'oci', 'docker'];
@@ -187,11 +189,15 @@ test('two builds with nothing in common but their input are the same, bit for bi
       LANG: 'tr_TR.UTF-8',
       LC_ALL: 'tr_TR.UTF-8',
       DIB_NO_TMPFS: '1',
+      DIB_CHECKSUM: '1',
       DIB_IMAGE_CACHE: path.join(rig.dir, 'second/its "câche", \\'),
       DIB_GZIP_BIN: 'pigz',
     },
   });
   second = other.out;
+  for (const name of await readdir(second)) {
+    assert.equal((await stat(path.join(second, name))).mode & 0o777, 0o600, name);
+  }
   const cut = other.events.filter(
     (event) => event.kind === 'layer' && event.phase === 'install' && event.outcome === 'kept',
   );
