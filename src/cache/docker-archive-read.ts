@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { Parser, type ReadEntry } from 'tar';
-import { configError, Failed } from '../events/failure.ts';
+import { configError, Failed, isFullDisk } from '../events/failure.ts';
 import { describeStranger, HEAD_BYTES, identifyArchive } from './archive-format.ts';
 import type { Decompression, Decompressor } from './archive-tools.ts';
 import { CHUNK_BYTES, pickDecompression, withoutProgram } from './decompress.ts';
@@ -173,8 +173,7 @@ function asFailure(error: unknown, archive: string): unknown {
   if (error instanceof Failed) {
     return error;
   }
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC') {
+  if (isFullDisk(error)) {
     return new Failed({
       kind: 'disk-full',
       message: `No space left on the device while reading '${archive}'`,
@@ -182,5 +181,5 @@ function asFailure(error: unknown, archive: string): unknown {
       hint: 'Free some space, or point TMPDIR at a larger file system',
     });
   }
-  return badImage(archive, message);
+  return badImage(archive, (error as Error).message);
 }
