@@ -83,7 +83,8 @@ async function resumedKeys(
   return failed?.keys ?? [];
 }
 
-function resumeText(image: string, failed: FailedBuild | undefined): string {
+/** What `--resume` finds. */
+export function resumeText(image: string, failed: FailedBuild | undefined): string {
   if (failed === undefined) {
     return `There is no failed build of ${image} with these elements to resume: building as always`;
   }

@@ -7,7 +7,7 @@ import { prepareBuild, whichBuild } from '../phases/prepare.ts';
 import type { BuildPlan } from '../plan/build-plan.ts';
 import { toolPath } from '../sandbox/host-tools.ts';
 import { neededPrivilege } from '../sandbox/user-namespace.ts';
-import { storeOf } from './build-cache.ts';
+import { resumeText, storeOf } from './build-cache.ts';
 import { toolEnvironment } from './host-facts.ts';
 
 /** Prints one line per phase, or per part of one. @throws Failed */
@@ -28,9 +28,14 @@ export async function explain(
     signal: new AbortController().signal,
     toolEnvironment: toolEnvironment(toolPath(plan.environment.PATH)),
   };
-  const failed = plan.cache.resume
-    ? await failedBuild(storeOf(plan), whichBuild(build))
-    : undefined;
+  const store = storeOf(plan);
+  if (!plan.cache.off) {
+    await store.assertReadable();
+  }
+  const failed = plan.cache.resume ? await failedBuild(store, whichBuild(build)) : undefined;
+  if (plan.cache.resume) {
+    process.stderr.write(`${resumeText(plan.image.name, failed)}\n`);
+  }
   const phases = await explainBuild(preparation, failed?.keys ?? [], context);
   process.stdout.write(`${renderExplained(phases).join('\n')}\n`);
   return 0;

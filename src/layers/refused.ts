@@ -11,11 +11,21 @@ export async function refusalOf(directory: string, error: unknown): Promise<unkn
   if (!REFUSALS.has(code)) {
     return error;
   }
-  const owner = (await stat(directory).catch(() => stat(path.dirname(directory)))).uid;
+  const owner = await ownerOf(directory);
   const whose =
-    owner === process.geteuid?.() ? '' : `it belongs to the user with the number ${owner}; `;
+    owner === undefined || owner === process.geteuid?.()
+      ? ''
+      : `it belongs to the user with the number ${owner}; `;
   return hostError(
     `Cannot use the layer store '${directory}': ${whose}${message}`,
     'Choose another place with --image-cache or DIB_IMAGE_CACHE, or become the user whose it is',
   );
+}
+
+/** Of the directory, or of the one that it would be in; undefined where neither is to be seen. */
+async function ownerOf(directory: string): Promise<number | undefined> {
+  const found = await stat(directory)
+    .catch(() => stat(path.dirname(directory)))
+    .catch(() => undefined);
+  return found?.uid;
 }

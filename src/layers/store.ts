@@ -19,7 +19,7 @@
  * builds hold while they choose layers.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { rename, utimes, writeFile } from 'node:fs/promises';
+import { readdir, rename, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { makeDirectories } from '../events/make-directories.ts';
@@ -74,6 +74,17 @@ export class LayerStore {
   /** @throws Failed `host` where it is somebody else's. */
   async make(context: Context): Promise<void> {
     await this.orRefusal(() => this.#make(context));
+  }
+
+  /** @throws Failed `host` where it is there and cannot be read: it is not as if there was none */
+  async assertReadable(): Promise<void> {
+    await this.orRefusal(async () => {
+      await readdir(this.directory).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'EACCES') {
+          throw error;
+        }
+      });
+    });
   }
 
   /** Does something in the store. @throws Failed `host` where it is somebody else's. */

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { assembleHooks } from '../elements/assemble.ts';
 import { elementsPathForHooks, elementVariables } from '../elements/element-variables.ts';
 import type { Context, EventBody } from '../events/event.ts';
+import { hostError } from '../events/failure.ts';
 import { LayerChain } from '../layers/chain.ts';
 import { digestOf } from '../layers/digest.ts';
 import type { Explained } from '../layers/explain.ts';
@@ -32,11 +33,23 @@ export async function explainBuild(
   context: Context,
 ): Promise<readonly Explained[]> {
   const { plan } = preparation.build;
-  const buildDir = mkdtempSync(path.join(path.resolve(plan.work.tmpDir), 'dib_explain.'));
+  const buildDir = makeDirectory(path.resolve(plan.work.tmpDir));
   try {
     return await new Explainer(preparation, buildDir, context).explain(resumed);
   } finally {
     rmSync(buildDir, { recursive: true, force: true });
+  }
+}
+
+/** @throws Failed `host` */
+function makeDirectory(parent: string): string {
+  try {
+    return mkdtempSync(path.join(parent, 'dib_explain.'));
+  } catch (error) {
+    throw hostError(
+      `Cannot make a work directory in '${parent}': ${(error as Error).message}`,
+      'Set TMPDIR to a directory with some free space',
+    );
   }
 }
 

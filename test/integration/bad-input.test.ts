@@ -59,6 +59,13 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    claim: 'an explanation needs a work directory, too',
+    args: ['--explain', 'tiny'],
+    options: () => ({ env: { TMPDIR: '/nowhere' } }),
+    status: 3,
+    says: [/Cannot make a work directory in '\/nowhere'/, /Set TMPDIR/],
+  },
+  {
     claim: 'an explanation that cannot be written is no success',
     args: ['--explain', 'tiny'],
     options: () => ({ through: ['sh', '-c', 'exec "$@" >/dev/full', 'sh'] }),

@@ -145,12 +145,17 @@ test('a store of another user is no bug of ours: it is named, with its owner', a
   await chmod(path.dirname(store.directory), 0o755);
   process.seteuid?.(NOBODY);
   try {
-    await assert.rejects(store.make(context), (error: unknown) => {
-      const failure = failureOf(error);
-      assert.equal(exitCode(failure), 3);
-      assert.match(failure.message, /^Cannot use the layer store '.*': it belongs to the user/);
-      return true;
-    });
+    for (const use of [() => store.make(context), () => store.assertReadable()]) {
+      await assert.rejects(use, (error: unknown) => {
+        const failure = failureOf(error);
+        assert.equal(exitCode(failure), 3);
+        assert.match(failure.message, /^Cannot use the layer store '.*': it belongs to the user/);
+        return true;
+      });
+    }
+    // What it lies in cannot even be looked at.
+    const hidden = new LayerStore(path.join(store.directory, 'deep/in'));
+    await assert.rejects(hidden.assertReadable(), /^\S+ ?Cannot use the layer store '.*': EACCES/);
   } finally {
     process.seteuid?.(0);
   }

@@ -131,6 +131,8 @@ test('--resume goes on where a build has failed, and the failure says so', async
   const failed = await build(rig, 'failing');
   assert.equal(failed.status, 1);
   assert.match(failed.stderr, /with --resume: what was done before is kept\n/);
+  const { stderr: told } = await build(rig, '--explain', '--resume', 'failing');
+  assert.match(told, /^Resuming the build that failed in finalise$/m);
   await rig.element('failing', { 'finalise.d/20-fail': hook('true') });
   const mended = await built(rig, '--resume', 'failing');
   assert.deepEqual(outcomes(mended), [
