@@ -2,6 +2,7 @@
  * From what the user said to a `BuildPlan`. Pure: options and environment in, a frozen value or all
  * the problems out. Source of defaults: lib/disk-image-create, lib/img-defaults (compat).
  */
+import path from 'node:path';
 import { configError, usageError } from '../events/failure.ts';
 import type {
   BreakPlan,
@@ -72,7 +73,7 @@ export function planBuild(request: BuildRequest): BuildPlan {
     (problem) => read.problem(problem),
   );
   const disk = planDisk(read);
-  const work = planWork(read, host.home);
+  const work = planWork(read, host);
   const show = planShow(read);
   const packages = read.list('packages').flatMap(words);
   const arch = read.text('arch', 'ARCH') ?? host.arch;
@@ -202,9 +203,15 @@ function planDisk(read: SettingReader): DiskRequest {
   };
 }
 
-function planWork(read: SettingReader, home: string): WorkPlan {
+function planWork(read: SettingReader, { home, cwd }: BuildRequest['host']): WorkPlan {
+  const tmpDir = read.variable('TMPDIR') ?? read.variable('TMP_DIR') ?? '/tmp';
+  if (path.resolve(cwd, tmpDir).includes(':')) {
+    read.problem(
+      `TMPDIR must have no colon in its path, where PATH of hooks would end: '${path.resolve(cwd, tmpDir)}'`,
+    );
+  }
   return {
-    tmpDir: read.variable('TMPDIR') ?? read.variable('TMP_DIR') ?? '/tmp',
+    tmpDir,
     // Only the exact string 0 allows a tmpfs (compat).
     noTmpfs: read.flag('noTmpfs') || (read.variable('DIB_NO_TMPFS') ?? '0') !== '0',
     minTmpfs: read.number('minTmpfs', 'DIB_MIN_TMPFS') ?? 2,

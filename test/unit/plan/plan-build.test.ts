@@ -61,6 +61,10 @@ test('planBuild() takes date and seed from the environment, and refuses what is 
   );
 });
 
+test('planBuild() refuses to work where no PATH can lead', () => {
+  assert.throws(() => plan({}, { TMPDIR: '/a:b' }), /TMPDIR must have no colon.*'\/a:b'/);
+});
+
 const CASES: readonly {
   readonly claim: string;
   readonly options?: OptionValues;
