@@ -9,6 +9,7 @@ import { toolPath } from '../sandbox/host-tools.ts';
 import { neededPrivilege } from '../sandbox/user-namespace.ts';
 import { resumeText, storeOf } from './build-cache.ts';
 import { toolEnvironment } from './host-facts.ts';
+import { withStopSignal } from './stop-signal.ts';
 
 /** Prints one line per phase, or per part of one. @throws Failed */
 export async function explain(
@@ -23,11 +24,6 @@ export async function explain(
   const how = { ...options, privilege: neededPrivilege() };
   const preparation = await prepareBuild(plan, how, emit);
   const { build } = preparation;
-  const context: Context = {
-    emit,
-    signal: new AbortController().signal,
-    toolEnvironment: toolEnvironment(toolPath(plan.environment.PATH)),
-  };
   const store = storeOf(plan);
   if (!plan.cache.off) {
     await store.assertReadable();
@@ -36,7 +32,14 @@ export async function explain(
   if (plan.cache.resume) {
     process.stderr.write(`${resumeText(plan.image.name, failed)}\n`);
   }
-  const phases = await explainBuild(preparation, failed?.keys ?? [], context);
+  const phases = await withStopSignal((signal) => {
+    const environment = toolEnvironment(toolPath(plan.environment.PATH));
+    const context: Context = { emit, signal, toolEnvironment: environment };
+    // A shell that we have stopped has failed: why says the signal.
+    return explainBuild(preparation, failed?.keys ?? [], context).finally(() =>
+      signal.throwIfAborted(),
+    );
+  });
   process.stdout.write(`${renderExplained(phases).join('\n')}\n`);
   return 0;
 }

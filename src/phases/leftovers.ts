@@ -16,7 +16,7 @@ export interface Leftover {
 }
 
 /** Work directories, with the suffix that mktemp makes (compat), and pipes. */
-const WORK = /^(?:dib_build\.|dib_image\.|dib-pipe-|dib-layers-)[0-9A-Za-z]{6,10}$/;
+const WORK = /^(?:dib_build\.|dib_explain\.|dib_image\.|dib-pipe-|dib-layers-)[0-9A-Za-z]{6,10}$/;
 
 /** Images that were being written, beside where they were to be. */
 const STAGING = /^\..+\.dib-[0-9A-Za-z]{8}$/;

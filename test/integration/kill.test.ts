@@ -1,12 +1,12 @@
 /** Killed at any moment, a build leaves nothing behind and replaces nothing. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { PHASES } from '../../src/phases/table.ts';
 import { openPhone } from '../rig/phone.ts';
-import { openRig, type Rig, type Started, text } from '../rig/rig.ts';
+import { hook, openRig, type Rig, type Started, text } from '../rig/rig.ts';
 
 const TYPES = 'tar,tgz,qcow2,raw';
 
@@ -172,3 +172,19 @@ for (const [name, expected] of POLITE) {
     });
   }
 }
+
+test('SIGINT while --explain asks a fingerprint ends it with 130 and leaves nothing', async () => {
+  await using phone = await openPhone();
+  await using rig = await openRig();
+  await rig.element('asking', {
+    'fingerprint.d/root/50-ask': phone.hook('ask'),
+    'root.d/50-none': hook('true'),
+  });
+  const started = rig.start('disk-image-create', ['--explain', '-n', 'tiny', 'asking']);
+  await phone.next('ask');
+  process.kill(started.pid, 'SIGINT');
+  const { status, stdout, stderr } = await started.exit;
+  assert.equal(status, 130, stderr);
+  assert.equal(stdout, '');
+  assert.deepEqual(await readdir(rig.tmp), []);
+});

@@ -5,6 +5,7 @@ import { isWorkName, mentions } from '../../../src/phases/leftovers.ts';
 const NAMES: readonly (readonly [name: string, isWork: boolean])[] = [
   ['dib_build.aB3dE6gH', true],
   ['dib_image.aB3dE6gH', true],
+  ['dib_explain.aB3dE6', true],
   ['dib-pipe-a1B2c3', true],
   ['.web.v2.dib-aB3dE6gH', true],
   ['dib_build.', false],
