@@ -3,29 +3,52 @@
  * that in an attribute of the upper which it does not look for in layers below; copies of files lose it anyway.
  * Source: Linux, fs/overlayfs/util.c, ovl_check_protattr().
  */
-import type { Context } from '../events/event.ts';
-import { runTool } from '../sandbox/process.ts';
+import { accessSync, constants, type Dirent, readdirSync } from 'node:fs';
 import { inUserNamespace } from '../sandbox/user-namespace.ts';
 
-/**
- * Of the files in the upper $2 as the tree $1 shows them, those that root may not write: the first of them. What is
- * mounted over some is none of the tree. To ask for permission takes less time than to ask each file for its flags.
- */
-const FIRST = `
-cd "$1" || exit
-find "$2" -xdev -type f -printf './%P\\0' 2>/dev/null |
-    xargs --null --no-run-if-empty sh -c 'find "$@" -maxdepth 0 ! -writable -print -quit' sh 2>/dev/null |
-    head -n 1
-`;
+const SLASH = Buffer.from('/');
 
-/** A path in the tree, as hooks in the target see it. Without root of the host nobody may make any. */
-export async function firstImmutable(
-  { root, upper }: { readonly root: string; readonly upper: string },
-  context: Context,
-): Promise<string | undefined> {
+/**
+ * Of what is in the upper as the tree `root` shows it, the first file that root may not write: its path in the tree.
+ * Without root of the host nobody may make any. Asks without a process: each cut asks, and most have few files.
+ */
+export function firstImmutable(tree: {
+  readonly root: string;
+  readonly upper: string;
+}): string | undefined {
   if (inUserNamespace()) {
     return undefined;
   }
-  const found = await runTool(['sh', '-c', FIRST, 'sh', root, upper], context, { announce: false });
-  return found === '' ? undefined : found.replace(/^\./, '');
+  const [root, upper] = [Buffer.from(tree.root), Buffer.from(tree.upper)];
+  const folders = [Buffer.alloc(0)];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of entriesOf(Buffer.concat([upper, folder]))) {
+      const name = Buffer.concat([folder, SLASH, entry.name]);
+      if (entry.isDirectory()) {
+        folders.push(name);
+      } else if (entry.isFile() && isImmutable(Buffer.concat([root, name]))) {
+        return name.toString();
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Empty where a process that a hook left has removed it meanwhile. */
+function entriesOf(folder: Buffer): readonly Dirent<Buffer>[] {
+  try {
+    return readdirSync(folder, { encoding: 'buffer', withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+/** What is mounted over a file may be read-only, or not have it: that is another error. */
+function isImmutable(file: Buffer): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

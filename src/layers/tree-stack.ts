@@ -214,10 +214,8 @@ export class TreeStack {
     // Another one could not be looked into, or gets another name.
     const wanted = mounted.inMemory && !mounted.plain ? onTop : undefined;
     const overlay = this.#overlay(mounted);
-    const [alone, immutable] = await Promise.all([
-      this.#isAlone(context),
-      firstImmutable(overlay, context),
-    ]);
+    const alone = await this.#isAlone(context);
+    const immutable = firstImmutable(overlay);
     if (immutable !== undefined) {
       const why = `a layer would not keep that a hook has made ${immutable} immutable`;
       return { kind: 'kept', why, lasting: true };
