@@ -89,7 +89,8 @@ export class LayerChain {
 
   /** The tree in its parts, those that were not kept included. */
   get parts(): TreeLayers {
-    const { upper } = this.#stack;
+    // While nothing is broken, hooks have left nothing there: only who writes images has, such as times for a FAT.
+    const upper = this.broken === undefined ? undefined : this.#stack.upper;
     return {
       layers: this.#links.trees,
       ...(upper === undefined ? {} : { top: upper }),

@@ -8,7 +8,7 @@
 export interface TreeLayers {
   /** Lowest first; each belongs to the layer store and must not be changed. */
   readonly layers: readonly TreeLayer[];
-  /** What was changed on top of them, when something was. Also an upper. */
+  /** What hooks changed on top of them, where not all of it was kept. Also an upper. */
   readonly top?: string;
 }
 

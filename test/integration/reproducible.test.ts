@@ -213,6 +213,18 @@ test('two builds with nothing in common but their input are the same, bit for bi
 });
 
 test('the layers of a phase that was cut are the tree, but for what a container gets from elsewhere', async () => {
+  const member = (name: string): string =>
+    execFileSync('tar', ['-xOf', path.join(second, 'same.docker'), name], { encoding: 'utf8' });
+  const [image] = JSON.parse(member('manifest.json')) as { Config: string }[];
+  const { history } = JSON.parse(member(String(image?.Config))) as {
+    history: { created_by: string }[];
+  };
+  // None of what the writer of the disk does in the tree.
+  const phases = ['root', 'extra-data', 'install', 'post-install', 'finalise', 'cleanup'];
+  assert.deepEqual(
+    history.map((layer) => layer.created_by),
+    phases.map((phase) => `${phase}.d`),
+  );
   const tree = path.join(rig.dir, 'unpacked');
   await mkdir(tree);
   await rig.run('dibkit', ['unpack-image', path.join(second, 'same.docker'), tree]);
