@@ -12,10 +12,10 @@ export interface PruneOptions {
   readonly all?: boolean;
 }
 
-/** @throws Failed `usage`, `host`, `lock-busy` for keys that a running build uses */
 const GIB = 2 ** 30;
 const DAY_MS = 24 * 3_600_000;
 
+/** @throws Failed `usage`, `host`, `lock-busy` for keys that a running build uses */
 export async function prune(keys: readonly string[], given: PruneOptions): Promise<number> {
   assertOneWish(keys, given);
   const rule = pruneRule(given);
