@@ -192,12 +192,6 @@ const FAILURES: readonly (readonly [
     () => at('mine'),
     /^ERROR: Cannot find the element 'apq'\n[\s\S]*Did you mean 'app'\?/,
   ],
-  [
-    'a loop',
-    ['a', 'os-of-mine'],
-    () => at('loops'),
-    /^ERROR: .*: a -> b -> a\n[\s\S]*element-deps/,
-  ],
   ['no operating system', ['a'], () => at('loops'), /^ERROR: .*\n[\s\S]*os-of-mine/],
   [
     'a missing directory',

@@ -43,7 +43,7 @@ after(async () => {
 async function build(name: string, elements: readonly string[], release: string): Promise<Result> {
   const result = await rig.run(
     'disk-image-create',
-    ['-t', 'qcow2,tar', '-o', name, 'vm', ...elements, 'devuser', 'openssh-server'],
+    ['-u', '-t', 'qcow2,tar', '-o', name, 'vm', ...elements, 'devuser', 'openssh-server'],
     {
       env: {
         DIB_RELEASE: release,

@@ -115,7 +115,7 @@ describe('disk-image-create', { concurrency: 2 }, () => {
     test(`vm ${element} is built from the mirror, and a BIOS boots it from its GPT`, async () => {
       const elements = ['vm', element, 'block-device-gpt', 'says-mounts'];
       const cache = element === 'ubuntu' ? rig.cache : path.join(rig.dir, 'minimal-cache');
-      const result = await rig.run('disk-image-create', ['-o', element, ...elements], {
+      const result = await rig.run('disk-image-create', ['-u', '-o', element, ...elements], {
         env: { ...mirror.env, ...env, DIB_IMAGE_CACHE: cache },
       });
       assert.equal(result.status, 0, said(result).slice(-6000));
