@@ -14,29 +14,41 @@ import { failureOf } from '../events/failure.ts';
 import { runTool } from '../sandbox/process.ts';
 
 /**
- * Files with several names in the upper $2 of the tree $1 have a change of mode under all their names that changes
- * nothing but copies them up; also while they run as programs. $3 is a new directory to work in.
+ * Files of the index $4 that have names in the upper $2 of the tree $1, but not all that the tree shows: a change of mode
+ * under each name, which changes nothing but copies it up; also while they run as programs. $3 is a new directory to work in.
  *
- * The tree is looked at without what is mounted in it, which hides names. Its inodes tell what belongs together, not
- * the upper's. A slash is in no inode and between the parts of a name: so it is what separates fields.
+ * Packages that come and go leave files in the index of which all names are in the upper, or none: then the tree is not
+ * gone through. It is looked at without what is mounted in it, which hides names. Its inodes tell what belongs together,
+ * not the upper's. A slash is in no inode and between the parts of a name: so it is what separates fields.
  */
 const COPY_UP = `
 export LC_ALL=C
-mkdir -p "$3/tree" && mount --bind "$1" "$3/tree" || exit
+mkdir -p "$3/tree" && cd "$3" || exit
+by_inode() { sort --zero-terminated --field-separator / --key 1,1 --output "$1" "$1"; }
+find "$4" -type f -links +1 -printf '%i\\0' >inodes
+[ -s inodes ] || exit 0
+find "$2" -type f -links +1 -printf '%i/./%P\\0' >names
+by_inode inodes && by_inode names || exit
+join --zero-terminated -t / inodes names >found
+cut --zero-terminated --delimiter / --fields 2- found >changed
+mount --bind "$1" tree || exit
 (
     set -e
-    cd "$3/tree"
-    find "$2" -type f -links +1 -printf './%P\\0' >../changed
+    cd tree
+    (cd "$2" && xargs --null --no-run-if-empty stat --printf '%h\\n') <../changed >../upper
+    xargs --null --no-run-if-empty stat --printf '%h\\n' <../changed >../shown
+    # One link of each file in the upper is the index's.
+    paste ../upper ../shown | awk '$2 >= $1 { missing = 1 } END { exit !missing }' || exit 0
     xargs --null --no-run-if-empty stat --printf '%d:%i\\0' <../changed >../inodes
     find . -type f -links +1 -printf '%D:%i/%P\\0' >../names
     sort --zero-terminated --unique --output ../inodes ../inodes
-    sort --zero-terminated --field-separator / --key 1,1 --output ../names ../names
-    join --zero-terminated -t / ../inodes ../names >../changed
-    cut --zero-terminated --delimiter / --fields 2- ../changed >../names
-    xargs --null --no-run-if-empty chmod -- u+ <../names
+    by_inode ../names
+    join --zero-terminated -t / ../inodes ../names >../found
+    cut --zero-terminated --delimiter / --fields 2- ../found >../changed
+    xargs --null --no-run-if-empty chmod -- u+ <../changed
 )
 status=$?
-umount "$3/tree" && exit "$status"
+umount tree && exit "$status"
 `;
 
 /** An overlay that is mounted. */
@@ -51,11 +63,11 @@ export async function linkAllNames(
   { root, upper, work }: LinkedOverlay,
   context: Context,
 ): Promise<string | undefined> {
-  const changed = await readdir(path.join(work, 'index')).catch(() => []);
-  if (changed.length === 0) {
+  const [names, index] = [path.join(work, 'names'), path.join(work, 'index')];
+  if ((await readdir(index).catch(() => [])).length === 0) {
     return undefined;
   }
-  const argv = ['sh', '-c', COPY_UP, 'sh', root, upper, path.join(work, 'names')] as const;
+  const argv = ['sh', '-c', COPY_UP, 'sh', root, upper, names, index] as const;
   try {
     await runTool(argv, context, { announce: false });
     return undefined;
