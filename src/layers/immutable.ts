@@ -6,8 +6,6 @@
 import { accessSync, constants, type Dirent, readdirSync } from 'node:fs';
 import { inUserNamespace } from '../sandbox/user-namespace.ts';
 
-const SLASH = Buffer.from('/');
-
 /**
  * Of what is in the upper as the tree `root` shows it, the first file that root may not write: its path in the tree.
  * Without root of the host nobody may make any. Asks without a process: each cut asks, and most have few files.
@@ -19,34 +17,46 @@ export function firstImmutable(tree: {
   if (inUserNamespace()) {
     return undefined;
   }
-  const [root, upper] = [Buffer.from(tree.root), Buffer.from(tree.upper)];
-  const folders = [Buffer.alloc(0)];
+  // Names are bytes, one in each character: to keep them in buffers takes twice as long.
+  const [root, upper] = [bytesOf(tree.root), bytesOf(tree.upper)];
+  const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of entriesOf(Buffer.concat([upper, folder]))) {
-      const name = Buffer.concat([folder, SLASH, entry.name]);
+    for (const entry of entriesOf(upper + folder)) {
+      const name = `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
         folders.push(name);
-      } else if (entry.isFile() && isImmutable(Buffer.concat([root, name]))) {
-        return name.toString();
+      } else if (entry.isFile() && isImmutable(root + name)) {
+        return Buffer.from(name, 'latin1').toString();
       }
     }
   }
   return undefined;
 }
 
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+const ASCII = /^[\0-\x7f]*$/;
+
+/** What Node takes for a path of these bytes. */
+function pathOf(bytes: string): string | Buffer {
+  return ASCII.test(bytes) ? bytes : Buffer.from(bytes, 'latin1');
+}
+
 /** Empty where a process that a hook left has removed it meanwhile. */
-function entriesOf(folder: Buffer): readonly Dirent<Buffer>[] {
+function entriesOf(folder: string): readonly Dirent[] {
   try {
-    return readdirSync(folder, { encoding: 'buffer', withFileTypes: true });
+    return readdirSync(pathOf(folder), { encoding: 'latin1', withFileTypes: true });
   } catch {
     return [];
   }
 }
 
 /** What is mounted over a file may be read-only, or not have it: that is another error. */
-function isImmutable(file: Buffer): boolean {
+function isImmutable(file: string): boolean {
   try {
-    accessSync(file, constants.W_OK);
+    accessSync(pathOf(file), constants.W_OK);
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';

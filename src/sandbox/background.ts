@@ -1,12 +1,15 @@
 /**
  * Programs that run beside the work that somebody waits for, and take only the processor time that it leaves.
  *
- *     idle ──hurry──▶ as urgent as anything else
+ *     a moment later ──▶ idle ──hurry──▶ as urgent as anything else
  *
+ * A moment later, because to start a process holds up the engine itself, which is busy right then: with what was done
+ * just before, and what is to be done next.
  * The kernel hands a processor that runs nothing but idle work to whoever wakes up, at once; after `nice` it
  * counts as taken. Source: sched(7), SCHED_IDLE.
  */
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../events/event.ts';
 import { mayRaise } from './capabilities.ts';
 import { runTool } from './process.ts';
@@ -26,13 +29,16 @@ for leader; do
 done
 `;
 
+const MOMENT_MS = 100;
+
 export class Background {
   readonly #running = new Set<number>();
-  #hurried = false;
+  readonly #hurried = new AbortController();
 
   /** As `runTool`, which announces nothing. */
   async run(argv: readonly [string, ...string[]], context: Context): Promise<string> {
-    if (this.#hurried) {
+    await this.#moment();
+    if (this.#hurried.signal.aborted) {
       return runTool(argv, context, { announce: false });
     }
     let started: number | undefined;
@@ -52,9 +58,15 @@ export class Background {
     }
   }
 
+  async #moment(): Promise<void> {
+    await sleep(MOMENT_MS, undefined, { signal: this.#hurried.signal }).catch(() => {
+      // It is over.
+    });
+  }
+
   /** Somebody waits: what runs, and what will be run, is no longer idle. */
   async hurry(context: Context): Promise<void> {
-    this.#hurried = true;
+    this.#hurried.abort();
     if (this.#running.size > 0 && mayBecomeUrgent()) {
       const leaders = [...this.#running].map(String);
       const argv = ['sh', '-c', HURRY, 'sh', ...leaders] as const;
