@@ -29,7 +29,7 @@ import type { Phase, PhaseName } from './table.ts';
 import { HooksCopy } from './target-hooks.ts';
 
 /** After hooks that took this long together there is a layer's end, in milliseconds. */
-const CUT_AFTER_MS = 3000;
+const CUT_AFTER_MS = 2000;
 
 export interface LayerSetup {
   readonly chain: LayerChain;

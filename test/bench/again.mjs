@@ -4,7 +4,7 @@ import path from 'node:path';
 import { root, say } from '../setup.mjs';
 import { installDebianPackages } from '../setup-host.mjs';
 import { hostSources } from './apt-sources.mjs';
-import { inTemporaryDirectory, seconds } from './measure.mjs';
+import { inTemporaryDirectory, letDiskRest, seconds } from './measure.mjs';
 
 const THEIRS = '/usr/bin/disk-image-create';
 const OURS = path.join(root, 'bin/disk-image-create');
@@ -52,6 +52,7 @@ function build(command, dir, what) {
   mkdirSync(dir, { recursive: true });
   const cache = ['--image-cache', path.join(dir, 'cache')];
   const words = [...cache, '-o', 'image', ...what.arguments, 'debian-minimal', ...what.elements];
+  letDiskRest();
   const env = {
     ...process.env,
     ...hostSources(),

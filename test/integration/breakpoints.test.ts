@@ -164,7 +164,7 @@ test('layers stand for what ran before a stop, and nobody waits for whoever stan
   await using rig = await openRig();
   await rig.element('mine', {
     // As long as a part of a phase has to take to be kept by itself.
-    'install.d/40-slow': hook('sleep 3.1; echo "slow ran" | tee /slow'),
+    'install.d/40-slow': hook('sleep 2.1; echo "slow ran" | tee /slow'),
     'install.d/50-fails': hook('exit 3'),
   });
   await using first = build(rig, 'before-50-fails');

@@ -29,7 +29,7 @@ test('what comes late leaves early phases alone, and what the engine has put in 
     'pre-install.d/10-early': hook('true'),
     'install.d/10-lists': hook('ls "$(dirname "$0")/../post-install.d"'),
     'post-install.d/10-middle': hook('true'),
-    'finalise.d/10-slow': hook('sleep 3.1; echo "# ours" >>/etc/fstab'),
+    'finalise.d/10-slow': hook('sleep 2.1; echo "# ours" >>/etc/fstab'),
     'finalise.d/20-late': hook(
       `echo "${word}: $(grep -c ' / ' /etc/fstab) $(tail -n 1 /etc/fstab)"`,
     ),

@@ -164,7 +164,7 @@ test('a file system that a hook has mounted is not lost: nothing is kept from th
   const mounting = 'mkdir -p "$TMP_MOUNT_PATH/x"; mount -t tmpfs x "$TMP_MOUNT_PATH/x"';
   await rig.element('mounting', {
     // Nor does a store that is not in order hide why the build failed.
-    'extra-data.d/20-mount': hook(`${mounting}; sleep 3.1
+    'extra-data.d/20-mount': hook(`${mounting}; sleep 2.1
       cd "$DIB_IMAGE_CACHE/layers"; mv .locks was; touch .locks`),
     'extra-data.d/30-fail': hook('exit 3'),
   });
@@ -228,7 +228,7 @@ test('a hook that leaves a process that makes and removes directories costs the 
 test('long hooks are not repeated because a later one has changed, and hooks do not notice the cut', async () => {
   await using rig = await openLayered();
   const later = (word: string): Record<string, ElementFile> => ({
-    'install.d/20-long': hook('sleep 2.1; echo long >/etc/long'),
+    'install.d/20-long': hook('sleep 1.1; echo long >/etc/long'),
     'install.d/25-too': hook('sleep 1'),
     'install.d/30-later': hook(`
       echo ${word} >/etc/later
@@ -258,7 +258,7 @@ test('a phase goes on in the same layer where a process that a long hook left is
     'root.d/50-names': hook('cd "$TARGET_ROOT/etc"; cp ../bin/busybox box; ln box sleep'),
     // The program that runs is a file whose names have to be brought together.
     'install.d/20-long': hook(
-      'sleep 3.1; chmod 700 /etc/box; (cd /etc; exec /etc/sleep 1000 >/dev/null 2>&1) & echo $! >/etc/left',
+      'sleep 2.1; chmod 700 /etc/box; (cd /etc; exec /etc/sleep 1000 >/dev/null 2>&1) & echo $! >/etc/left',
     ),
     'install.d/30-later': hook(`
       [ -e /proc/self/status ] && [ -e /tmp/in_target.d/made ]

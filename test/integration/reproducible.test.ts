@@ -65,7 +65,7 @@ const CUT = {
     mkdir /many/dir-a /many/dir-b
     echo file >/many/dir-c
     rm /many/dir-d/old
-    [ "$(uname -n)" != second ] || sleep 3.1`),
+    [ "$(uname -n)" != second ] || sleep 2.1`),
   'install.d/20-after': hook(`
     rm -r /cut/gone /cut/dir /cut/a
     mkdir /cut/dir
