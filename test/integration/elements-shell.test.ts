@@ -61,6 +61,16 @@ test('hooks are executable and start with #!', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('what hooks on the host put aside lies where it is removed when the build is killed', () => {
+  const onHost = HOOKS.filter((file) =>
+    /^(root|extra-data|block-device|cleanup)\.d$/.test(folderOf(file)),
+  );
+  assert.ok(onHost.some((file) => text(file).includes('$(mktemp ')));
+  // Without a name it lies in TMPDIR.
+  const wrong = onHost.filter((file) => /\$\(mktemp( -\w+)*\)/.test(text(file)));
+  assert.deepEqual(wrong, []);
+});
+
 test('git too knows hooks as executable', () => {
   const lines = execFileSync('git', ['ls-files', '--stage', 'elements', 'hooks'], { cwd: ROOT })
     .toString()
