@@ -5,6 +5,7 @@
  *
  * A moment later, because to start a process holds up the engine itself, which is busy right then: with what was done
  * just before, and what is to be done next.
+ *
  * The kernel hands a processor that runs nothing but idle work to whoever wakes up, at once; after `nice` it
  * counts as taken. Source: sched(7), SCHED_IDLE.
  */

@@ -65,6 +65,11 @@ test('element-info prints the elements on one line, dependencies first', () => {
   });
 });
 
+test('element-info orders elements that need each other, as a build does', () => {
+  const { status, stdout } = run([COMMAND, 'a', 'os-of-mine'], at('loops'));
+  assert.deepEqual([status, stdout], [0, 'os-of-mine b a\n']);
+});
+
 test('element-info ignores IMAGE_ELEMENT from the environment', () => {
   const script = `IMAGE_ELEMENT=x exec '${COMMAND}' app os-of-mine`;
   assert.equal(run(['sh', '-c', script], at('mine')).stdout, 'os-of-mine lib app\n');
