@@ -7,13 +7,12 @@
  *
  * The slowest sink sets the pace: a chunk is given up when everybody has taken it.
  */
-import { createWriteStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import type { Context } from '../events/event.ts';
 import type { ChecksumName } from '../plan/build-plan.ts';
 import { startTool } from '../sandbox/tool-stream.ts';
 import { Digests } from './checksum.ts';
+import { ImageFile } from './image-file.ts';
 import type { Argv } from './writer.ts';
 
 export interface Sink {
@@ -53,6 +52,8 @@ export async function pour(
 class OpenSink {
   readonly digests: Digests;
   readonly #first: Writable | undefined;
+  /** The file, where what is written goes into it as it is. */
+  readonly #direct: ImageFile | undefined;
   readonly #done: Promise<void>;
   readonly #streams: Writable[] = [];
   readonly #hashing: boolean;
@@ -63,11 +64,15 @@ class OpenSink {
   ) {
     this.digests = new Digests(how.checksums);
     const hasFile = sink.file !== undefined && sink.itself !== true;
-    const file = hasFile ? this.#openFile(String(sink.file)) : undefined;
+    const file = hasFile ? new ImageFile(String(sink.file)) : undefined;
+    if (file !== undefined) {
+      this.#open(file.stream);
+    }
     this.#hashing = sink.through === undefined;
     if (sink.through === undefined) {
-      this.#first = file;
-      this.#done = file === undefined ? Promise.resolve() : finished(file);
+      this.#first = file?.stream;
+      this.#direct = file;
+      this.#done = file === undefined ? Promise.resolve() : file.done;
     } else {
       const { input, output, done } = startTool(sink.through, how.context, {
         input: true,
@@ -86,6 +91,7 @@ class OpenSink {
       this.digests.update(chunk);
     }
     await put(this.#first, chunk, this.#done);
+    this.#direct?.wrote();
   }
 
   async end(): Promise<void> {
@@ -99,14 +105,6 @@ class OpenSink {
     }
   }
 
-  /** Its errors say which file they are about, which those of a write do not. */
-  #openFile(path: string): Writable {
-    const file = this.#open(createWriteStream(path));
-    return file.prependListener('error', (error) => {
-      Object.assign(error, { path });
-    });
-  }
-
   #open<T extends Writable>(stream: T): T {
     this.#streams.push(stream);
     return stream;
@@ -115,19 +113,20 @@ class OpenSink {
   /** From the program's output into the file. */
   async #drain(
     output: Readable,
-    file: Writable | undefined,
+    file: ImageFile | undefined,
     head: ((bytes: Buffer) => void) | undefined,
   ): Promise<void> {
     let change = head;
-    const written = file === undefined ? Promise.resolve() : finished(file);
+    const written = file === undefined ? Promise.resolve() : file.done;
     written.catch(() => {});
     for await (const chunk of output) {
       change?.(chunk as Buffer);
       change = undefined;
       this.digests.update(chunk as Buffer);
-      await put(file, chunk as Buffer, written);
+      await put(file?.stream, chunk as Buffer, written);
+      file?.wrote();
     }
-    file?.end();
+    file?.stream.end();
     await written;
   }
 }
