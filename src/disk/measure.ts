@@ -3,6 +3,7 @@ import type { Context } from '../events/event.ts';
 import { runTool } from '../sandbox/process.ts';
 import type { TreeSize } from './room.ts';
 import { KIB, MIB, roundUp } from './sizes.ts';
+import { MOST_HEADER_BYTES, tarBytes } from './tar-bytes.ts';
 
 const BLOCK_BYTES = 4096;
 
@@ -22,7 +23,7 @@ const PRINTED = '%y %D:%i %n %s %b\\n';
 const SHORT_LINK_BYTES = 59;
 
 /**
- * The inodes that `tree` has, and the KiB that its files take, by their own lengths and in whole MiB: how a file system
+ * How large `tree` is: its inodes, and the KiB that its files take, by their own lengths and in whole MiB: how a file system
  * stores directories and holes is not a matter of the image's. Log files and `/tmp` are not counted,
  * for they are emptied before the image is written, and their lengths differ from build to build.
  */
@@ -33,29 +34,39 @@ export async function measureTree(tree: string, context: Context): Promise<TreeS
     context,
     { announce: false, cwd: tree },
   );
-  const { bytes, inodes } = sumOf(printed.split('\n'));
-  return { usedKiB: roundUp(bytes, MIB) / KIB, inodes };
+  const { bytes, inodes, archiveBytes } = sumOf(printed.split('\n'));
+  return {
+    usedKiB: roundUp(bytes, MIB) / KIB,
+    inodes,
+    archiveKiB: roundUp(archiveBytes, KIB) / KIB,
+  };
 }
 
-/** Inodes printed as `type device:inode links size blocks`, and the bytes that they take. Pure. */
+/**
+ * Inodes printed as `type device:inode links size blocks`, the bytes that they take, and those of a tar of them, at most.
+ * Pure.
+ */
 export function sumOf(lines: readonly string[]): {
   readonly bytes: number;
   readonly inodes: number;
+  readonly archiveBytes: number;
 } {
   const counted = new Set<string>();
   let bytes = 0;
   let inodes = 0;
+  let archiveBytes = 0;
   for (const line of lines) {
     const [type, inode = '', links, size, blocks] = line.split(' ');
     bytes += ENTRY_BYTES;
     const isNew = links === '1' || type === 'd' || !counted.has(inode);
     counted.add(links === '1' ? '' : inode);
+    archiveBytes += MOST_HEADER_BYTES + tarBytes(isNew && type === 'f' ? Number(size) : 0);
     if (isNew) {
       inodes += 1;
       bytes += contentBytes(type, Number(size), Number(blocks));
     }
   }
-  return { bytes, inodes };
+  return { bytes, inodes, archiveBytes };
 }
 
 function contentBytes(type: string | undefined, size: number, blocks: number): number {

@@ -57,14 +57,19 @@ export function isLacking({ room, need }: Pick<FileSystemNeed, 'room' | 'need'>)
   return need.blocks > room.freeBlocks || need.inodes > room.freeInodes;
 }
 
-/** Inodes of a tree that was measured as a whole, and its KiB. */
+/** Of a tree that was measured as a whole. */
 export interface TreeSize {
   readonly usedKiB: number;
   readonly inodes: number;
+  /** Of a plain tar, at most. */
+  readonly archiveKiB: number;
 }
 
 /** Whether such a tree fits, all of it, where `/` is; true where only the tools know. */
-export function rootHasRoom(plan: DiskPlan, { usedKiB, inodes }: TreeSize): boolean {
+export function rootHasRoom(
+  plan: DiskPlan,
+  { usedKiB, inodes }: Pick<TreeSize, 'usedKiB' | 'inodes'>,
+): boolean {
   const root = plan.fileSystems.find(({ mountPoint }) => mountPoint === '/');
   const room = root && roomOf(root);
   if (room === undefined) {

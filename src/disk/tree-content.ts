@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import type { Context } from '../events/event.ts';
 import { listEntries, pathOf } from './list-entries.ts';
-import { roundUp } from './sizes.ts';
+import { MOST_HEADER_BYTES, tarBytes } from './tar-bytes.ts';
 import type { TreeEntry } from './tree-need.ts';
 
 export interface TreeContent {
@@ -16,18 +16,13 @@ export interface TreeContent {
   readonly fileBytes: number;
 }
 
-const TAR_BLOCK = 512;
-
-/** Extended headers: times with fractions, long names, attributes. */
-const MOST_HEADER_BYTES = 4096;
-
 export async function measureContent(tree: string, context: Context): Promise<TreeContent> {
   let [archiveBytes, fileBytes, entries] = [0, 0, 0];
   for await (const { entry, isFile } of listContent(tree, context)) {
     const bytes = isFile ? entry.sizeBytes : 0;
     entries += 1;
     fileBytes += bytes;
-    archiveBytes += TAR_BLOCK + roundUp(bytes, TAR_BLOCK);
+    archiveBytes += tarBytes(bytes);
   }
   return { archiveBytes, mostArchiveBytes: archiveBytes + entries * MOST_HEADER_BYTES, fileBytes };
 }

@@ -6,7 +6,7 @@
  *           hooks/         what it wrote into the hook tree
  *           state          variables and settings of the shell, where a phase goes on after this layer
  *           beside/        what it wrote beside the image
- *           size           KiB of the whole tree up to here, once somebody has measured it
+ *           size           of the whole tree up to here, once somebody has measured it (tree-size.ts)
  *           owner          belongs to an id of the user's range, where root of a user namespace made it (owner-mark.ts)
  *           unsynced       made here, and nobody knows yet whether its contents are on the disk
  *           whole, torn    what was found when it was looked at after the machine had started anew
@@ -58,7 +58,7 @@ export class LayerStore {
     return existsSync(this.pathOf(key));
   }
 
-  /** KiB and inodes of the tree up to a layer. */
+  /** Of the tree up to a layer: `tree-size.ts`. */
   sizeFile(key: string): string {
     return path.join(this.pathOf(key), 'size');
   }

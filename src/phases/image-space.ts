@@ -1,5 +1,6 @@
 /** Room for the images, looked at before the first is written. */
 import { stat } from 'node:fs/promises';
+import type { TreeSize } from '../disk/room.ts';
 import { measureContent, sampleShare } from '../disk/tree-content.ts';
 import type { Context } from '../events/event.ts';
 import { freeSpace } from '../events/free-space.ts';
@@ -15,7 +16,13 @@ export interface ImagesToWrite {
   readonly tree: string;
   /** The raw disks; the first is the one that all formats are made of. */
   readonly disks: readonly string[];
+  /** Of the tree, as it was before the disk's phases. */
+  readonly size: TreeSize;
 }
+
+/** What the disk's phases may add to it, which put configuration there, and no packages. */
+const MOST_GROWTH = 2;
+const MOST_ADDED_KIB = 512 * 1024;
 
 /**
  * Refuses to start on images that are certain not to fit beside each other. Of compressed ones a sample of the files
@@ -24,7 +31,7 @@ export interface ImagesToWrite {
  * @throws Failed `disk-full`.
  */
 export async function assertRoomForImages(
-  { order, tree, disks }: ImagesToWrite,
+  { order, tree, disks, size }: ImagesToWrite,
   context: Context,
 ): Promise<void> {
   const { plan } = order.build;
@@ -36,14 +43,17 @@ export async function assertRoomForImages(
   const free = await freeSpace(order.staging);
   const found = await Promise.all(disks.map((file) => stat(file)));
   const ofTree = formatsOf(image.types).some(({ source }) => source === 'tree');
-  // Nobody has to look at the tree for a disk that fits twice.
-  const sized = ofTree ? await measureContent(tree, context) : undefined;
-  const most = {
-    archiveBytes: sized?.mostArchiveBytes ?? 0,
-    diskBytes: found.map((disk) => disk.size),
-    share: 1,
+  const isAmpleFor = (archiveBytes: number): boolean => {
+    const most = { archiveBytes, diskBytes: found.map((disk) => disk.size), share: 1 };
+    return imageRoom(image, most, 'most') <= free.freeBytes;
   };
-  if (imageRoom(image, most, 'most') <= free.freeBytes) {
+  // Nobody has to look at the tree for images that fit however large they are, or for a disk that fits twice.
+  const grown = (size.archiveKiB * MOST_GROWTH + MOST_ADDED_KIB) * 1024;
+  if (isAmpleFor(ofTree ? grown : 0)) {
+    return;
+  }
+  const sized = ofTree ? await measureContent(tree, context) : undefined;
+  if (sized !== undefined && isAmpleFor(sized.mostArchiveBytes)) {
     return;
   }
   const content = sized ?? (await measureContent(tree, context));

@@ -87,7 +87,7 @@ async function buildTree(
   const size = await sizeOf(run, stage);
   const device = run.mode.kind === 'device';
   const settled = await settle(stage, run.hooks, { size, device });
-  const image = { stage, disk: settled.disk, identity: settled.identity };
+  const image = { stage, size, disk: settled.disk, identity: settled.identity };
   const disk = { ...variables, settled: settled.variables };
   if (device && image.disk !== undefined) {
     await finishOnDevice(run, { ...image, disk: image.disk }, disk);
@@ -240,6 +240,8 @@ interface Image {
   readonly stage: DiskStage;
   readonly disk: DiskPlan | undefined;
   readonly identity: ImageIdentity;
+  /** Of the tree, before the disk's phases. */
+  readonly size: TreeSize;
   /** That they are kept under in the layer store. */
   readonly key?: string;
 }
@@ -288,7 +290,7 @@ async function writeRawDisks(
 
 async function writeImages(
   run: Run,
-  { disk, identity, key }: Image,
+  { disk, identity, size, key }: Image,
   disks: DiskFiles | undefined,
 ): Promise<void> {
   const { build } = run.order;
@@ -297,7 +299,7 @@ async function writeImages(
   const { staging } = run.order;
   const files = disks === undefined ? [] : [disks.main, ...disks.others.values()];
   await assertRoomForImages(
-    { order: run.order, tree: run.tree.paths.targetRoot, disks: files },
+    { order: run.order, tree: run.tree.paths.targetRoot, disks: files, size },
     context,
   );
   const tree = {

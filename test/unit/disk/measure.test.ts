@@ -33,3 +33,8 @@ test('sumOf() counts an inode of several names once', () => {
   const lines = ['d 1:1 3 4096 8', 'f 1:2 2 1 8', 'f 1:2 2 1 8', 'l 1:3 1 5 0'];
   assert.equal(sumOf(lines).inodes, 3);
 });
+
+test('sumOf() counts what a tar may take: a header for each name, contents once, holes in full', () => {
+  const lines = ['d 1:1 3 4096 8', 'f 1:2 2 1 8', 'f 1:2 2 1 8', `f 1:3 1 ${64 * MIB} 16`];
+  assert.equal(sumOf(lines).archiveBytes, 4 * (4096 + 512) + 512 + 64 * MIB);
+});
