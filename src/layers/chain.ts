@@ -6,7 +6,7 @@
  *
  * Once something cannot be kept, nothing after it can: it would stand on ground that is not in the store.
  */
-import { appendFile } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
 import { failureOf } from '../events/failure.ts';
@@ -15,7 +15,7 @@ import type { Mount } from '../sandbox/mounts.ts';
 import type { ChainRequest, KeepRequest } from './chain-request.ts';
 import { Claims, requestId } from './claim.ts';
 import type { TreeLayers } from './finished.ts';
-import { Links } from './links.ts';
+import { type Link, Links } from './links.ts';
 import { type Lookup, type LookupRequest, lookUp, slotFor } from './lookup.ts';
 import type { PhaseInputs } from './match.ts';
 import { putMark } from './owner-mark.ts';
@@ -40,6 +40,10 @@ export class LayerChain {
   readonly #claims: Claims;
   /** Where it could not be written down in the store. */
   readonly #torn = new Set<string>();
+  /** Layers made by this build that are in the store. */
+  readonly #stored = new Set<string>();
+  /** What was copied into the store, and may belong to the tree that is mounted. */
+  #left: readonly string[] = [];
 
   private constructor(
     request: ChainRequest,
@@ -212,8 +216,31 @@ export class LayerChain {
   async #mountAhead(context: Context): Promise<void> {
     // Whoever looks for layers reads those that are there: they stay where they are.
     if (!this.#memory || (await this.#hasMemory())) {
-      await this.#stack.begin(this.#links.uppers, this.#memory ? 'memory' : 'store', context);
+      await this.#mount(context);
     }
+  }
+
+  async #mount(context: Context): Promise<void> {
+    this.#useCopies();
+    await this.#stack.begin(this.#links.uppers, this.#memory ? 'memory' : 'store', context);
+    this.#giveBack(context);
+  }
+
+  /**
+   * The next tree is mounted from the store, where it has layers by now. So no layer is in memory twice for long, as a
+   * file of ours and in the kernel's cache: memory that is used for the first time costs as much as a copy where the
+   * machine is a virtual one that gives back what is free.
+   */
+  #useCopies(): void {
+    const copyOf = ({ key }: Link): string | undefined =>
+      this.#stored.has(key) ? this.store.pathOf(key) : undefined;
+    this.#left = [...this.#left, ...this.#links.moveTo(copyOf)];
+  }
+
+  /** Removes, beside what comes next, what was copied: the tree that it belonged to is no longer mounted. */
+  #giveBack(context: Context): void {
+    this.#publisher.remove(this.#left, context);
+    this.#left = [];
   }
 
   /** Waits for what has been begun. */
@@ -232,7 +259,7 @@ export class LayerChain {
     if (this.#memory && !(await this.#hasMemory())) {
       await this.#leaveMemory(context);
     }
-    await this.#stack.begin(this.#links.uppers, this.#memory ? 'memory' : 'store', context);
+    await this.#mount(context);
   }
 
   /** Whether one more upper may lie in memory. */
@@ -248,7 +275,11 @@ export class LayerChain {
       // Nothing else has these layers.
       return;
     }
-    await this.#links.moveTo((key) => this.store.pathOf(key));
+    this.#useCopies();
+    for (const directory of this.#left) {
+      await rm(directory, { recursive: true, force: true });
+    }
+    this.#left = [];
   }
 
   /**
@@ -266,6 +297,7 @@ export class LayerChain {
       return false;
     }
     const goesOn = remount !== undefined && this.#memory && (await this.#hasMemory());
+    this.#useCopies();
     const onTop = goesOn ? { trees: this.#links.uppers, mounts: remount } : undefined;
     const outcome = await this.#stack.take(context, onTop);
     if (outcome.kind === 'kept') {
@@ -274,6 +306,7 @@ export class LayerChain {
       }
       return false;
     }
+    this.#giveBack(context);
     const { directory, inMemory, binds } = outcome.taken;
     const { store, hooksDir, rules } = this.#request;
     const slot = this.#slot(request.phase);
@@ -311,6 +344,7 @@ export class LayerChain {
       image: this.#request.image,
     };
     const published = this.#publisher.add({ directory, inMemory, record }, context);
+    void published.then((isThere) => isThere && this.#stored.add(key));
     const isStored = !inMemory && (await published);
     this.#links.push({
       key,

@@ -1,5 +1,4 @@
 /** The layers that a running build stands on, from the lowest up, and where each of them lies. */
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { TreeLayer } from './finished.ts';
 
@@ -10,9 +9,12 @@ export interface Link {
   readonly created: string;
   /** It is in the store, or on the way there. */
   readonly isKept: boolean;
-  /** In memory until its copy is needed, else in the store. */
+  /** In memory until its copy is used instead, else in the store. */
   readonly directory: string;
 }
+
+/** Where the copy of a layer is; undefined while there is none. */
+export type CopyOf = (link: Link) => string | undefined;
 
 export class Links {
   #links: readonly Link[] = [];
@@ -45,15 +47,11 @@ export class Links {
     return this.#links.at(-1);
   }
 
-  /** Uses the copies of those that are kept, and removes what was copied. */
-  async moveTo(copyOf: (key: string) => string): Promise<void> {
+  /** Uses copies that there are; the directories that were copied, which are left to whoever knows when nobody uses them. */
+  moveTo(copyOf: CopyOf): readonly string[] {
     const before = this.#links;
-    this.#links = before.map((link) =>
-      link.isKept ? { ...link, directory: copyOf(link.key) } : link,
-    );
-    const left = new Set(this.directories);
-    for (const { directory } of before.filter((link) => !left.has(link.directory))) {
-      await rm(directory, { recursive: true, force: true });
-    }
+    this.#links = before.map((link) => ({ ...link, directory: copyOf(link) ?? link.directory }));
+    const now = new Set(this.directories);
+    return before.map(({ directory }) => directory).filter((directory) => !now.has(directory));
   }
 }

@@ -82,16 +82,16 @@ export async function lookUp(
 
 /**
  * Reads files of the hook tree as it is on top of some layers: what a layer wrote, else what elements
- * brought. Undefined for what is not there.
+ * brought. Undefined for what is not there. `layers`: where they are now, from the lowest up.
  */
 export function textReader(
-  layers: readonly string[],
+  layers: () => readonly string[],
   sourceOf: (path: string) => string | undefined,
 ): (path: string) => string | undefined {
   const known = new Map<string, string | undefined>();
   return (name) => {
     if (!known.has(name)) {
-      known.set(name, readFirst([...layers.toReversed().map(inLayer), sourceOf(name)]));
+      known.set(name, readFirst([...layers().toReversed().map(inLayer), sourceOf(name)]));
     }
     return known.get(name);
 

@@ -33,6 +33,7 @@ export class Publisher {
   #queue: Promise<unknown> = Promise.resolve();
   #fault: string | undefined;
   readonly #errors: unknown[] = [];
+  readonly #removals: Promise<unknown>[] = [];
   readonly #beside = new Background();
   /** Layers whose contents may not be on the disk yet. */
   readonly #unsynced = new Set<string>();
@@ -59,6 +60,19 @@ export class Publisher {
   /** Does something small once all that came before is in the store, or cannot get there. */
   afterwards(work: () => Promise<void>): void {
     this.#queue = this.#queue.then(work).catch((error: unknown) => this.#errors.push(error));
+  }
+
+  /** Removes directories in memory that nobody uses any more, beside everything else. */
+  remove(directories: readonly string[], context: Context): void {
+    if (directories.length === 0) {
+      return;
+    }
+    const argv = ['rm', '-rf', '--one-file-system', '--', ...directories] as const;
+    this.#removals.push(
+      this.#beside.run([...argv], context).catch(() => {
+        // They go with the build.
+      }),
+    );
   }
 
   /** Makes sure that a layer of the store is on the disk, with the next `sync`, if that is not known. */
@@ -89,7 +103,7 @@ export class Publisher {
   /** Waits for everything, which from now on is urgent. @throws what something small threw. */
   async settle(context: Context): Promise<void> {
     await this.#beside.hurry(context);
-    await this.#queue;
+    await Promise.all([this.#queue, ...this.#removals]);
     if (this.#errors.length > 0) {
       throw this.#errors[0];
     }

@@ -225,7 +225,8 @@ export class PhaseLayers {
 
   /** Keeps the end of a phase; what cannot be kept ends the chain. */
   async keepRest(ran: readonly string[], context: Context): Promise<void> {
-    if (this.traces && !(await this.keep(ran, context))) {
+    // Somebody needs the tree again: the next phase, or who writes the images.
+    if (this.traces && !(await this.keep(ran, context, []))) {
       this.chain.breakOff('a process that a hook left runs in it');
     }
   }
@@ -277,6 +278,7 @@ export class PhaseLayers {
       chain.breakOff(String(fingerprint.uncacheable));
     }
     const variables = phaseEnvironment(environment, phase);
+    const below = chain.keys.length;
     return {
       ...(phase.where === 'host'
         ? readNamedInputs(variables, environment.plan, (word) => build.mentions(word, phase.name))
@@ -289,7 +291,7 @@ export class PhaseLayers {
       elementFiles: build.elementFiles,
       external: fingerprint.external,
       engine: entry.engine,
-      textOf: textReader(chain.directories, build.sourceOf),
+      textOf: textReader(() => chain.directories.slice(0, below), build.sourceOf),
     };
   }
 

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openRig } from '../rig/rig.ts';
+import { hook, openRig } from '../rig/rig.ts';
 
 const MEASURE = fileURLToPath(new URL('../fixtures/measure-layer.mjs', import.meta.url));
 
@@ -111,4 +111,29 @@ test('a layer whose contents may not have reached the disk is not used after the
   function recordOf(key: string): string {
     return readFileSync(path.join(store, key, 'layer.json'), 'utf8');
   }
+});
+
+test('a layer that has got into the store is used there, and given back by the memory', async () => {
+  await using rig = await openRig();
+  // Looks until what the first phase made is gone; the tree has it all the same.
+  const look = hook(`
+    made=$TMP_BUILD_DIR/layers/1/tree/etc/made-early
+    tries=0
+    while [ -e "$made" ] && [ "$tries" -lt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    [ ! -e "$made" ] && echo "in memory no more"
+    cat "$TMP_MOUNT_PATH/etc/made-early" "$TMP_MOUNT_PATH/etc/made-late"
+    grep " $TMP_MOUNT_PATH " /proc/self/mountinfo`);
+  await rig.element('early', {
+    'root.d/50-early': hook('echo early >"$TMP_MOUNT_PATH/etc/made-early"'),
+    'extra-data.d/50-pause': hook('sleep 1; echo late >"$TMP_MOUNT_PATH/etc/made-late"'),
+    'pre-install.d/50-nothing': hook(':'),
+    'cleanup.d/50-look': look,
+  });
+  const build = await rig.run('disk-image-create', ['-n', '-t', 'tar', 'tiny', 'early']);
+  assert.equal(build.status, 0, build.stdout + build.stderr);
+  assert.match(build.stdout, /in memory no more\n.*early\n.*late\n/);
+  assert.match(build.stdout, /overlay overlay/);
 });
