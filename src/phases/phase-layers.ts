@@ -25,7 +25,7 @@ import { readNamedInputs } from './named-inputs.ts';
 import { askFingerprint } from './phase-hooks.ts';
 import { type BuildInputs, visibleNames } from './phase-inputs.ts';
 import { PhaseTrace } from './phase-trace.ts';
-import type { Phase, PhaseName } from './table.ts';
+import { PHASES, type Phase, type PhaseName } from './table.ts';
 import { HooksCopy } from './target-hooks.ts';
 
 /** After hooks that took this long together there is a layer's end, in milliseconds. */
@@ -225,8 +225,9 @@ export class PhaseLayers {
 
   /** Keeps the end of a phase; what cannot be kept ends the chain. */
   async keepRest(ran: readonly string[], context: Context): Promise<void> {
-    // Somebody needs the tree again: the next phase, or who writes the images.
-    if (this.traces && !(await this.keep(ran, context, []))) {
+    // The next phase needs the tree again. After the last one nobody may: the images can be in the store already.
+    const remount = this.at?.phase === PHASES.at(-1)?.name ? undefined : [];
+    if (this.traces && !(await this.keep(ran, context, remount))) {
       this.chain.breakOff('a process that a hook left runs in it');
     }
   }

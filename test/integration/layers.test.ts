@@ -68,6 +68,17 @@ test('a build with nothing changed runs no hook, and gives the same image and wh
   assert.ok(image.equals(await readFile(path.join(rig.out, 'it.tar'))), 'as without layers');
 });
 
+test('images that a build has made of its layers are not made again by the next one', async () => {
+  await using rig = await openLayered();
+  const steps = ({ events }: Result): readonly string[] =>
+    events.flatMap((event) => (event.kind === 'step-start' ? [event.step] : []));
+  assert.ok(steps(await built(rig, '-t', 'tgz')).includes('write tgz'));
+  const image = await readFile(path.join(rig.out, 'it.tgz'));
+  const again = steps(await built(rig, '-t', 'tgz'));
+  assert.ok(again.includes('reuse images') && !again.includes('write tgz'), again.join('\n'));
+  assert.deepEqual(await readFile(path.join(rig.out, 'it.tgz')), image);
+});
+
 test('only what has read a changed file runs anew, and what stands on it', async () => {
   await using rig = await openLayered();
   await built(rig);
