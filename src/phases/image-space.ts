@@ -47,7 +47,7 @@ export async function assertRoomForImages(
     const most = { archiveBytes, diskBytes: found.map((disk) => disk.size), share: 1 };
     return imageRoom(image, most, 'most') <= free.freeBytes;
   };
-  // Nobody has to look at the tree for images that fit however large they are, or for a disk that fits twice.
+  // Nobody has to look at the tree for archives that fit whatever has come to it since, or for a disk that fits twice.
   const grown = (size.archiveKiB * MOST_GROWTH + MOST_ADDED_KIB) * 1024;
   if (isAmpleFor(ofTree ? grown : 0)) {
     return;

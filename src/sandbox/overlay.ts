@@ -6,7 +6,8 @@
  * `trusted.overlay.opaque` = `y` (`user.overlay.opaque` in a user namespace).
  * `volatile` makes every fsync free: a layer counts only once it has been published. `index` keeps the names of
  * one file (hard links) together when it is changed, see `layers/hard-links.ts`; the kernel leaves it out by itself
- * where file systems have no file handles, and may not use it in a user namespace.
+ * where file systems have no file handles, and may not use it in a user namespace. `xino` gives all files one device number,
+ * though layers lie in the store and in memory: programs that stay on one file system (setfiles, `cp -x`) pass others by.
  * Source: Documentation/filesystems/overlayfs.rst.
  */
 import type { Context } from '../events/event.ts';
@@ -46,6 +47,7 @@ export function overlayOptions(
     ...(userNamespace
       ? ['userxattr', 'index=off']
       : ['redirect_dir=off', 'metacopy=off', 'index=on']),
+    'xino=on',
     'volatile',
   ].join(',');
 }
