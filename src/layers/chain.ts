@@ -9,17 +9,16 @@
 import { appendFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { failureOf } from '../events/failure.ts';
 import { readMemory } from '../sandbox/memory.ts';
 import type { Mount } from '../sandbox/mounts.ts';
 import type { ChainRequest, KeepRequest } from './chain-request.ts';
 import { Claims, requestId } from './claim.ts';
 import type { TreeLayers } from './finished.ts';
-import { type Link, Links } from './links.ts';
+import { Links } from './links.ts';
 import { type Lookup, type LookupRequest, lookUp, slotFor } from './lookup.ts';
 import type { PhaseInputs } from './match.ts';
 import { putMark } from './owner-mark.ts';
-import { noRoomIn, Publisher } from './publisher.ts';
+import { hasRoom, noRoomIn, Publisher } from './publisher.ts';
 import { keyOf, LAYER_FORMAT } from './record.ts';
 import type { LayerStore, StoredLayer } from './store.ts';
 import { type MeasuredTree, readSize, writeSize } from './tree-size.ts';
@@ -40,10 +39,6 @@ export class LayerChain {
   readonly #claims: Claims;
   /** Where it could not be written down in the store. */
   readonly #torn = new Set<string>();
-  /** Layers made by this build that are in the store. */
-  readonly #stored = new Set<string>();
-  /** What was copied into the store, and may belong to the tree that is mounted. */
-  #left: readonly string[] = [];
 
   private constructor(
     request: ChainRequest,
@@ -214,33 +209,16 @@ export class LayerChain {
   }
 
   async #mountAhead(context: Context): Promise<void> {
-    // Whoever looks for layers reads those that are there: they stay where they are.
+    // To leave memory waits for all copies, and then the next phase may be in the store.
     if (!this.#memory || (await this.#hasMemory())) {
       await this.#mount(context);
     }
   }
 
   async #mount(context: Context): Promise<void> {
-    this.#useCopies();
+    this.#links.useCopies();
     await this.#stack.begin(this.#links.uppers, this.#memory ? 'memory' : 'store', context);
-    this.#giveBack(context);
-  }
-
-  /**
-   * The next tree is mounted from the store, where it has layers by now. So no layer is in memory twice for long, as a
-   * file of ours and in the kernel's cache: memory that is used for the first time costs as much as a copy where the
-   * machine is a virtual one that gives back what is free.
-   */
-  #useCopies(): void {
-    const copyOf = ({ key }: Link): string | undefined =>
-      this.#stored.has(key) ? this.store.pathOf(key) : undefined;
-    this.#left = [...this.#left, ...this.#links.moveTo(copyOf)];
-  }
-
-  /** Removes, beside what comes next, what was copied: the tree that it belonged to is no longer mounted. */
-  #giveBack(context: Context): void {
-    this.#publisher.remove(this.#left, context);
-    this.#left = [];
+    this.#publisher.remove(this.#links.takeLeft(), context);
   }
 
   /** Waits for what has been begun. */
@@ -275,11 +253,10 @@ export class LayerChain {
       // Nothing else has these layers.
       return;
     }
-    this.#useCopies();
-    for (const directory of this.#left) {
+    this.#links.useCopies();
+    for (const directory of this.#links.takeLeft()) {
       await rm(directory, { recursive: true, force: true });
     }
-    this.#left = [];
   }
 
   /**
@@ -297,7 +274,7 @@ export class LayerChain {
       return false;
     }
     const goesOn = remount !== undefined && this.#memory && (await this.#hasMemory());
-    this.#useCopies();
+    this.#links.useCopies();
     const onTop = goesOn ? { trees: this.#links.uppers, mounts: remount } : undefined;
     const outcome = await this.#stack.take(context, onTop);
     if (outcome.kind === 'kept') {
@@ -306,7 +283,7 @@ export class LayerChain {
       }
       return false;
     }
-    this.#giveBack(context);
+    this.#publisher.remove(this.#links.takeLeft(), context);
     const { directory, inMemory, binds } = outcome.taken;
     const { store, hooksDir, rules } = this.#request;
     const slot = this.#slot(request.phase);
@@ -344,7 +321,7 @@ export class LayerChain {
       image: this.#request.image,
     };
     const published = this.#publisher.add({ directory, inMemory, record }, context);
-    void published.then((isThere) => isThere && this.#stored.add(key));
+    void published.then((isThere) => isThere && this.#links.addCopy(key, store.pathOf(key)));
     const isStored = !inMemory && (await published);
     this.#links.push({
       key,
@@ -402,18 +379,5 @@ export class LayerChain {
   /** Before it is used: whoever removes layers reads it. */
   async #register(key: string): Promise<void> {
     await appendFile(path.join(this.#request.place.build, 'keys'), `${key}\n`);
-  }
-}
-
-/** False where there was no room for what was to be written. */
-async function hasRoom(write: () => Promise<void>): Promise<boolean> {
-  try {
-    await write();
-    return true;
-  } catch (error) {
-    if (failureOf(error).kind === 'disk-full') {
-      return false;
-    }
-    throw error;
   }
 }

@@ -1,4 +1,10 @@
-/** The layers that a running build stands on, from the lowest up, and where each of them lies. */
+/**
+ * The layers that a running build stands on, from the lowest up, and where each of them lies.
+ *
+ * One that was made in memory is used from the store once its copy is there. So no layer is in memory twice for long, as
+ * a file of ours and in the kernel's cache: memory that is used for the first time costs as much as a copy where the
+ * machine is a virtual one that gives back what is free.
+ */
 import path from 'node:path';
 import type { TreeLayer } from './finished.ts';
 
@@ -13,11 +19,11 @@ export interface Link {
   readonly directory: string;
 }
 
-/** Where the copy of a layer is; undefined while there is none. */
-export type CopyOf = (link: Link) => string | undefined;
-
 export class Links {
   #links: readonly Link[] = [];
+  /** Where copies are, by their keys. */
+  readonly #copies = new Map<string, string>();
+  #left: readonly string[] = [];
 
   push(link: Link): void {
     this.#links = [...this.#links, link];
@@ -47,11 +53,26 @@ export class Links {
     return this.#links.at(-1);
   }
 
-  /** Uses copies that there are; the directories that were copied, which are left to whoever knows when nobody uses them. */
-  moveTo(copyOf: CopyOf): readonly string[] {
-    const before = this.#links;
-    this.#links = before.map((link) => ({ ...link, directory: copyOf(link) ?? link.directory }));
+  /** There is a copy now; it is used when somebody asks for that. */
+  addCopy(key: string, directory: string): void {
+    this.#copies.set(key, directory);
+  }
+
+  /** Uses the copies that there are, for the next tree that is mounted. */
+  useCopies(): void {
+    const before = this.directories;
+    this.#links = this.#links.map((link) => ({
+      ...link,
+      directory: this.#copies.get(link.key) ?? link.directory,
+    }));
     const now = new Set(this.directories);
-    return before.map(({ directory }) => directory).filter((directory) => !now.has(directory));
+    this.#left = [...this.#left, ...before.filter((directory) => !now.has(directory))];
+  }
+
+  /** What copies are used of, to be removed: for whoever knows that no tree is mounted any more that has them. */
+  takeLeft(): readonly string[] {
+    const left = this.#left;
+    this.#left = [];
+    return left;
   }
 }

@@ -26,6 +26,19 @@ export function noRoomIn({ directory }: LayerStore): string {
   return `No space left on the device with the layer store, '${directory}'. To make room: dibkit cache prune`;
 }
 
+/** False where there was no room in the store for what was to be written. */
+export async function hasRoom(write: () => Promise<void>): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (error) {
+    if (failureOf(error).kind === 'disk-full') {
+      return false;
+    }
+    throw error;
+  }
+}
+
 export class Publisher {
   readonly #store: LayerStore;
   readonly #build: string;

@@ -128,7 +128,9 @@ test('a layer that has got into the store is used there, and given back by the m
     grep " $TMP_MOUNT_PATH " /proc/self/mountinfo`);
   await rig.element('early', {
     'root.d/50-early': hook('echo early >"$TMP_MOUNT_PATH/etc/made-early"'),
-    'extra-data.d/50-pause': hook('sleep 1; echo late >"$TMP_MOUNT_PATH/etc/made-late"'),
+    'extra-data.d/50-late': hook(`
+      until cat "$DIB_IMAGE_CACHE"/layers/*/tree/etc/made-early 2>/dev/null; do sleep 0.1; done
+      echo late >"$TMP_MOUNT_PATH/etc/made-late"`),
     'pre-install.d/50-nothing': hook(':'),
     'cleanup.d/50-look': look,
   });
