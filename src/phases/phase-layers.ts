@@ -3,7 +3,7 @@
  * recorded of what runs.
  *
  * A phase is cut after hooks that took long, so that a change in a later one does not repeat them. A cut
- * costs about as much as CUT_AFTER_MS / 20 (measured, see docs/architecture.md).
+ * costs a tenth of a second (measured, see docs/architecture.md).
  */
 import path from 'node:path';
 import type { HookTree } from '../elements/hook-tree.ts';
@@ -30,6 +30,9 @@ import { HooksCopy } from './target-hooks.ts';
 
 /** After hooks that took this long together there is a layer's end, in milliseconds. */
 const CUT_AFTER_MS = 2000;
+
+/** The same in the last phases, where hooks are that people change most: a build has one cut more at most, or two. */
+const LATE_CUT_AFTER_MS = 1000;
 
 export interface LayerSetup {
   readonly chain: LayerChain;
@@ -149,7 +152,8 @@ export class PhaseLayers {
   get wantsCut(): boolean {
     const { broken, keys } = this.chain;
     const took = (this.#trace?.durationMs ?? 0) - this.#triedAtMs;
-    return broken === undefined && took >= CUT_AFTER_MS && mayCut(keys.length);
+    const least = this.#entry?.phase.stage === 'disk' ? LATE_CUT_AFTER_MS : CUT_AFTER_MS;
+    return broken === undefined && took >= least && mayCut(keys.length);
   }
 
   /** Keeps what these hooks did as a layer; false when it goes into the next one. `remount`: as in `LayerChain.keep`. */

@@ -4,7 +4,7 @@
  *
  * Runs inside the namespaces: mounts and processes are gone with us, directories are our caller's.
  */
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { DiskPlan } from '../disk/layout.ts';
 import type { TreeSize } from '../disk/room.ts';
@@ -322,16 +322,16 @@ async function writeImages(
       ...identity,
       ...(disks === undefined ? {} : { rawDisk: disks.main, otherDisks: disks.others }),
       ...(wantsContainer(plan) ? { container: await containerImageOf(build, tree, context) } : {}),
-      ...(key === undefined
-        ? {}
-        : {
-            complete: (finished) =>
-              keepFinished(
-                { order: run.order, tree: run.tree, disk, identity },
-                { key, finished },
-                context,
-              ),
-          }),
+      complete: async (finished) => {
+        const request = { order: run.order, tree: run.tree, disk, identity };
+        // A disk in memory takes as long to remove as an image to copy: beside each other, and not when the build ends.
+        await Promise.all([
+          key === undefined ? undefined : keepFinished(request, { key, finished }, context),
+          disks === undefined || plan.image.types.includes('raw')
+            ? undefined
+            : rm(disks.main, { force: true }),
+        ]);
+      },
     },
     context,
   );

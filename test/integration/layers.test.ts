@@ -263,6 +263,20 @@ test('long hooks are not repeated because a later one has changed, and hooks do 
   assert.equal(new Set(sourced.map((event) => JSON.stringify(event))).size, sourced.length);
 });
 
+test('in the last phases a hook of a second is long', async () => {
+  await using rig = await openLayered();
+  const hooks = (word: string): Record<string, ElementFile> => ({
+    'finalise.d/20-second': hook('sleep 1.1; echo second >/etc/second'),
+    'finalise.d/30-late': hook(`echo ${word} >/etc/late`),
+  });
+  await rig.element('late', hooks('one'));
+  await built(rig, 'late');
+  await rig.element('late', hooks('two'));
+  const changed = await built(rig, 'late');
+  const ran = changed.events.flatMap((event) => (event.kind === 'hook-start' ? event.hook : []));
+  assert.ok(ran.includes('30-late') && !ran.includes('20-second'), ran.join(' '));
+});
+
 test('a phase goes on in the same layer where a process that a long hook left is in the tree', async () => {
   await using rig = await openLayered();
   await rig.element('leaving', {
