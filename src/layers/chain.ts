@@ -125,6 +125,12 @@ export class LayerChain {
     this.release();
   }
 
+  /** Unmounts a tree that nothing has run in, if one is mounted. */
+  async drop(context: Context): Promise<void> {
+    await this.#isAhead();
+    await this.#stack.drop(context);
+  }
+
   /** Looks for the next layer, and holds on to it when there is one. */
   async lookUp(request: Omit<LookupRequest, 'parent'>, context: Context): Promise<Lookup> {
     const { store } = this.#request;
@@ -159,8 +165,7 @@ export class LayerChain {
 
   /** The build goes on from this layer: what it wrote in the hook tree is put there. */
   async use(layer: StoredLayer, context: Context): Promise<void> {
-    await this.#isAhead();
-    await this.#stack.drop(context);
+    await this.drop(context);
     const { hooksDir, store } = this.#request;
     const { key, directory, record } = layer;
     const changes = { written: record.hooksWritten, removed: record.hooksRemoved };
@@ -361,6 +366,11 @@ export class LayerChain {
   async settle(context: Context): Promise<void> {
     this.#publisher.sync(context);
     await this.#publisher.settle(context);
+  }
+
+  /** As `TreeStack.expectLabels`. */
+  expectLabels(): void {
+    this.#stack.expectLabels();
   }
 
   /** Hooks' mounts end here: the next tree is mounted without them. */

@@ -24,7 +24,10 @@ umount "$PWD/at" && exit "$status"
 export async function overlaysWork(directory: string, context: Context): Promise<boolean> {
   // As long as many layers make it.
   const lower = [`${'./'.repeat(LONG_OPTION)}lower`];
-  const options = overlayOptions({ lower, upper: 'upper', work: 'work' }, inUserNamespace());
+  const options = overlayOptions(
+    { lower, upper: 'upper', work: 'work', oneDevice: true },
+    inUserNamespace(),
+  );
   try {
     for (const name of ['lower/directory', 'at', 'upper', 'work']) {
       mkdirSync(path.join(directory, name), { recursive: true });

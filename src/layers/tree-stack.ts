@@ -10,7 +10,7 @@
  * in memory where there is room, else in the store's file system. The lowest layer in memory needs no overlay:
  * its directory is the tree itself, which programs that make files are served faster by.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { readFile, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +82,7 @@ export class TreeStack {
   #number = 0;
   #mounted: Mounted | undefined;
   #binds: readonly BindRecord[] = [];
+  #mayBeLabelled = false;
 
   constructor(place: StackPlace) {
     this.#place = place;
@@ -106,6 +107,11 @@ export class TreeStack {
     return overlaysWork(path.join(base, 'probe'), context);
   }
 
+  /** From the next tree on its files may be labelled for SELinux, where the tree has it. */
+  expectLabels(): void {
+    this.#mayBeLabelled = true;
+  }
+
   /** Says which mounts of hooks belong to the tree that is about to be mounted. */
   expectBinds(binds: readonly BindRecord[]): void {
     this.#binds = binds;
@@ -124,7 +130,11 @@ export class TreeStack {
     }
     const { mounted, entering } = this.#fresh(trees, where);
     const view = this.#view;
-    await this.#orNothing(changeTree({ to: entering, view }, context), context);
+    await changeTree({ to: entering, view }, context).catch(async (error: unknown) => {
+      // The tree may be mounted, and a hook's mount in it has failed.
+      await this.#unmountAll(context).catch(() => {});
+      throw error;
+    });
     this.#mounted = mounted;
   }
 
@@ -139,14 +149,16 @@ export class TreeStack {
     const directory = path.join(inMemory ? memory : build, String(this.#number));
     const upper = path.join(directory, 'tree');
     const work = workOf(directory);
-    const empty = path.join(build, 'empty');
+    // Not in the store: it may be full, which ends the keeping, but not the build.
+    const own = inMemory ? memory : build;
+    const empty = path.join(own, 'empty');
     for (const each of [upper, work, empty]) {
       mkdirSync(each, { recursive: true, mode: 0o755 });
     }
-    const base = path.join(build, 'lower');
+    const base = path.join(own, 'lower');
     const lower = nameLower(base, trees.length === 0 ? [empty] : trees);
     const shortened = (each: string): string =>
-      each.startsWith(`${build}/`) ? path.relative(base, each) : each;
+      each.startsWith(`${own}/`) ? path.relative(base, each) : each;
     const plain = inMemory && trees.length === 0;
     const tree: Mount = plain
       ? this.#plainMount(upper)
@@ -156,6 +168,7 @@ export class TreeStack {
           upper: shortened(upper),
           work: shortened(work),
           target: targetRoot,
+          oneDevice: this.#mayBeLabelled && trees.some(hasSelinux),
         });
     return {
       mounted: { directory, inMemory, plain },
@@ -166,15 +179,6 @@ export class TreeStack {
         hint: `The tree has ${trees.length} layers. To build without layers: --no-cache`,
       },
     };
-  }
-
-  /** Leaves nothing mounted where a tree could not be. */
-  async #orNothing<T>(entering: Promise<T>, context: Context): Promise<T> {
-    return entering.catch(async (error: unknown) => {
-      // The tree may be mounted, and a hook's mount in it has failed.
-      await this.#unmountAll(context).catch(() => {});
-      throw error;
-    });
   }
 
   /** Unmounts a tree that nothing has run in, if one is mounted. */
@@ -259,8 +263,20 @@ export class TreeStack {
         ? undefined
         : { ...next.entering, mounts: [...next.entering.mounts, ...(onTop?.mounts ?? [])] };
     const change = { from, view, ...(to === undefined ? {} : { to }) };
-    if (await this.#orNothing(changeTree(change, context), context)) {
-      this.#mounted = next?.mounted;
+    try {
+      if (await changeTree(change, context)) {
+        this.#mounted = next?.mounted;
+        return true;
+      }
+    } catch (error) {
+      context.signal.throwIfAborted();
+      if (next === undefined) {
+        throw error;
+      }
+      // The upper is complete, and to be kept. `begin` tells what is wrong with the mount, if it still is.
+      await this.#unmountAll(context);
+      remove(next.mounted.directory);
+      this.#mounted = undefined;
       return true;
     }
     if (next !== undefined) {
@@ -319,6 +335,10 @@ export class TreeStack {
       options: readOnly ? 'bind,ro' : 'bind',
     }));
   }
+}
+
+function hasSelinux(tree: string): boolean {
+  return existsSync(path.join(tree, 'etc/selinux'));
 }
 
 /** The upper in a directory that becomes a layer. */

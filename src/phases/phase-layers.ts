@@ -236,6 +236,14 @@ export class PhaseLayers {
     }
   }
 
+  /** Between the stages: a tree that was mounted for hooks, and had none, is mounted anew for the next ones. */
+  async endStage(context: Context): Promise<void> {
+    if (this.#trace === undefined && this.chain.broken === undefined) {
+      await this.chain.drop(context);
+    }
+    this.chain.expectLabels();
+  }
+
   /** Readies the rest of a phase that was cut: mounts its tree while whoever makes the same is looked for. */
   async cut(done: number, context: Context): Promise<void> {
     const entry = this.#entry;

@@ -82,7 +82,9 @@ async function buildTree(
   const { tree } = run;
   const { context } = run.engine;
   await runPhases(run, { stage: 'root', disk: variables, fstab: undefined });
-  await tree.close(context);
+  // With layers nothing is removed here that no hook has removed: it would be in the next one.
+  await (tree.layers === undefined ? tree.close(context) : tree.stop(context));
+  await tree.layers?.endStage(context);
 
   const size = await sizeOf(run, stage);
   const device = run.mode.kind === 'device';

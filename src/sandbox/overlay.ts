@@ -7,7 +7,8 @@
  * `volatile` makes every fsync free: a layer counts only once it has been published. `index` keeps the names of
  * one file (hard links) together when it is changed, see `layers/hard-links.ts`; the kernel leaves it out by itself
  * where file systems have no file handles, and may not use it in a user namespace. `xino` gives all files one device number,
- * though layers lie in the store and in memory: programs that stay on one file system (setfiles, `cp -x`) pass others by.
+ * though layers lie in the store and in memory: setfiles passes others by. But it makes inode numbers longer than 32 bits, and then
+ * 32-bit programs without large-file support can neither look at files (EOVERFLOW) nor list directories.
  * Source: Documentation/filesystems/overlayfs.rst.
  */
 import type { Context } from '../events/event.ts';
@@ -32,11 +33,13 @@ export interface OverlayMount {
   readonly work: string;
   /** Absolute. */
   readonly target: string;
+  /** All files have one device number. */
+  readonly oneDevice?: boolean;
 }
 
 /** Options for `mount -t overlay -o`. Pure. */
 export function overlayOptions(
-  what: Pick<OverlayMount, 'lower' | 'upper' | 'work'>,
+  what: Omit<OverlayMount, 'base' | 'target'>,
   userNamespace: boolean,
 ): string {
   return [
@@ -47,7 +50,7 @@ export function overlayOptions(
     ...(userNamespace
       ? ['userxattr', 'index=off']
       : ['redirect_dir=off', 'metacopy=off', 'index=on']),
-    'xino=on',
+    `xino=${what.oneDevice === true ? 'on' : 'off'}`,
     'volatile',
   ].join(',');
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -132,10 +132,36 @@ test('a layer that has got into the store is used there, and given back by the m
       until cat "$DIB_IMAGE_CACHE"/layers/*/tree/etc/made-early 2>/dev/null; do sleep 0.1; done
       echo late >"$TMP_MOUNT_PATH/etc/made-late"`),
     'pre-install.d/50-nothing': hook(':'),
+    // More than that is an error to 32-bit programs without large files.
+    'post-root.d/50-inodes': hook(
+      '! find "$TMP_MOUNT_PATH" -xdev -printf "%i %p\\n" | awk \'$1 >= 2 ^ 32\' | grep .',
+    ),
     'cleanup.d/50-look': look,
   });
   const build = await rig.run('disk-image-create', ['-n', '-t', 'tar', 'tiny', 'early']);
   assert.equal(build.status, 0, build.stdout + build.stderr);
   assert.match(build.stdout, /in memory no more\n.*early\n.*late\n/);
   assert.match(build.stdout, /overlay overlay/);
+});
+
+test('what is removed between the phases is in no layer, wherever the layers lie', async () => {
+  await using rig = await openRig();
+  await rig.element('found', {
+    'root.d/90-found': hook('cd "$TARGET_ROOT"; mkdir lost+found; touch -d @1000000000 lost+found'),
+    'install.d/50-more': hook('echo more >/etc/more'),
+    'pre-finalise.d/50-look': hook(
+      '[ -d "$TMP_MOUNT_PATH/lost+found" ]; echo more >"$TMP_MOUNT_PATH/etc/even-more"',
+    ),
+  });
+  const images: Buffer[] = [];
+  for (const options of [[], ['--no-tmpfs']]) {
+    const cache = { DIB_IMAGE_CACHE: path.join(rig.dir, `cache${options.length}`) };
+    const args = ['-n', '-t', 'oci', '-o', 'x', ...options, 'tiny', 'found'];
+    const env = { ...cache, OVERWRITE_OLD_IMAGE: '1' };
+    const { status, stderr } = await rig.run('disk-image-create', args, { env });
+    assert.equal(status, 0, stderr);
+    images.push(await readFile(path.join(rig.out, 'x.oci')));
+  }
+  const [inMemory, onDisk] = images;
+  assert.ok(onDisk !== undefined && inMemory?.equals(onDisk));
 });
