@@ -34,6 +34,9 @@ const CUT_AFTER_MS = 2000;
 /** The same in the last phases, where hooks are that people change most: a build has one cut more at most, or two. */
 const LATE_CUT_AFTER_MS = 1000;
 
+/** The same in the first layer, which is a plain directory: packages are installed faster there than in an overlay. */
+const FIRST_CUT_AFTER_MS = 30_000;
+
 export interface LayerSetup {
   readonly chain: LayerChain;
   readonly build: BuildInputs;
@@ -152,8 +155,14 @@ export class PhaseLayers {
   get wantsCut(): boolean {
     const { broken, keys } = this.chain;
     const took = (this.#trace?.durationMs ?? 0) - this.#triedAtMs;
-    const least = this.#entry?.phase.stage === 'disk' ? LATE_CUT_AFTER_MS : CUT_AFTER_MS;
-    return broken === undefined && took >= least && mayCut(keys.length);
+    return broken === undefined && took >= this.#leastMs && mayCut(keys.length);
+  }
+
+  get #leastMs(): number {
+    if (this.chain.keys.length === 0) {
+      return FIRST_CUT_AFTER_MS;
+    }
+    return this.#entry?.phase.stage === 'disk' ? LATE_CUT_AFTER_MS : CUT_AFTER_MS;
   }
 
   /** Keeps what these hooks did as a layer; false when it goes into the next one. `remount`: as in `LayerChain.keep`. */
