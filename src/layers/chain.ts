@@ -359,12 +359,17 @@ export class LayerChain {
 
   /** No more layers are to come: what has to be on the disk gets there beside what the build does next. */
   complete(context: Context): void {
-    this.#publisher.sync(context);
+    this.#publisher.sync({ copies: true }, context);
+  }
+
+  /** As `Publisher.assertOnDisk`: before images that are made of the layers are anybody's. */
+  async assertOnDisk(): Promise<void> {
+    await this.#publisher.assertOnDisk();
   }
 
   /** Waits until all that was kept is in the store, or cannot get there. */
   async settle(context: Context): Promise<void> {
-    this.#publisher.sync(context);
+    this.#publisher.sync({ copies: false }, context);
     await this.#publisher.settle(context);
   }
 

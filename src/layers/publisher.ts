@@ -7,11 +7,19 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Context } from '../events/event.ts';
-import { type Failure, failureOf } from '../events/failure.ts';
+import { type Failed, type Failure, failureOf, hostError } from '../events/failure.ts';
 import { Background } from '../sandbox/background.ts';
 import { runTool } from '../sandbox/process.ts';
 import type { LayerRecord } from './record.ts';
-import { copyMeasured, isUnsynced, type LayerStore, measureTree, unsyncedMark } from './store.ts';
+import {
+  copyMeasured,
+  isUnsynced,
+  type LayerStore,
+  measureTree,
+  tornMark,
+  unsyncedMark,
+} from './store.ts';
+import { currentBoot } from './whole.ts';
 
 /** A layer that is complete, but for what its tree measures. */
 export interface MadeLayer {
@@ -50,6 +58,9 @@ export class Publisher {
   readonly #beside = new Background();
   /** Layers whose contents may not be on the disk yet. */
   readonly #unsynced = new Set<string>();
+  /** Layers that this build has copied, and may have used from there. */
+  readonly #copied: string[] = [];
+  #lost: Failed | undefined;
   #number = 0;
 
   /** `build`: the build's own directory in the store. */
@@ -95,10 +106,14 @@ export class Publisher {
     }
   }
 
-  /** Has the disk take what came before, where a loss of power would not show that it has not. */
-  sync(context: Context): void {
+  /**
+   * Has the disk take what came before, where a loss of power would not show that it has not. `copies`: and what this
+   * build has copied, as images are to be made of it.
+   */
+  sync(what: { readonly copies: boolean }, context: Context): void {
     this.afterwards(async () => {
-      if (this.#unsynced.size === 0) {
+      const copied = what.copies ? this.#copied : [];
+      if (this.#unsynced.size === 0 && copied.length === 0) {
         return;
       }
       const argv = ['sync', '--file-system', this.#store.directory] as const;
@@ -106,11 +121,42 @@ export class Publisher {
         () => true,
         () => false,
       );
-      for (const layer of isOnDisk ? this.#unsynced : []) {
-        await rm(unsyncedMark(layer), { force: true });
-        this.#unsynced.delete(layer);
+      context.signal.throwIfAborted();
+      if (!isOnDisk) {
+        await this.#lose(copied);
+        return;
       }
+      for (const layer of this.#unsynced) {
+        await rm(unsyncedMark(layer), { force: true });
+      }
+      this.#unsynced.clear();
     });
+  }
+
+  /**
+   * Waits for the last `sync`. Copies are all that there is of what hooks have made, and what the disk did not take may
+   * be read as something else. @throws Failed `host`
+   */
+  async assertOnDisk(): Promise<void> {
+    await this.#queue;
+    if (this.#lost !== undefined) {
+      throw this.#lost;
+    }
+  }
+
+  async #lose(copied: readonly string[]): Promise<void> {
+    if (copied.length === 0) {
+      return;
+    }
+    this.#lost = hostError(
+      `The disk did not take all that was written to the layer store, '${this.#store.directory}': images made of it may be wrong`,
+      'See why in the messages of the kernel (dmesg), or use another disk: --image-cache DIR. The layers of this build are not used again',
+    );
+    for (const layer of copied) {
+      await writeFile(tornMark(layer), await currentBoot()).catch(() => {
+        // It is the same disk.
+      });
+    }
   }
 
   /** Waits for everything, which from now on is urgent. @throws what something small threw. */
@@ -162,6 +208,7 @@ export class Publisher {
         context,
       );
       await this.#store.publish(copy, { ...record, ...measured });
+      this.#copied.push(this.#store.pathOf(record.key));
     } catch (error) {
       await rm(copy, { recursive: true, force: true });
       throw error;

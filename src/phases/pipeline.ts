@@ -118,6 +118,7 @@ async function finishOnDevice(
   const onDisk = { ...run, tree: run.tree.withoutLayers() };
   await runPhases(onDisk, { stage: 'disk', disk: { ...variables, devices }, fstab: undefined });
   await run.tree.stop(context);
+  run.tree.layers?.chain.complete(context);
   await attached.settle(context);
   await writeImages(run, image, attached.files);
 }
@@ -333,6 +334,7 @@ async function writeImages(
             ? undefined
             : rm(disks.main, { force: true }),
         ]);
+        await run.tree.layers?.chain.assertOnDisk();
       },
     },
     context,

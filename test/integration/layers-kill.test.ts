@@ -230,3 +230,34 @@ test(
     assert.match(stdout, FULL_STORE);
   },
 );
+
+/** A disk that takes less than it says, as a thin volume or the disk of a virtual machine on a full host. */
+const ON_FAULTY_DISK = `
+mkdir "$1.disk" && mount -t tmpfs -o size=24M disk "$1.disk" && truncate --size 300M "$1.disk/image" || exit 99
+mkfs.ext4 -q -E lazy_itable_init=1 -O ^has_journal "$1.disk/image" && mount -o loop "$1.disk/image" "$1" || exit 99
+store=$1
+shift
+"$@"
+status=$?
+umount --lazy "$store" "$store.disk"
+rmdir "$store.disk"
+exit "$status"
+`;
+
+test('no image is made of layers that the disk with the store has lost', noExt4, async () => {
+  await using rig = await openSmall();
+  await rig.element('large', {
+    'root.d/90-large': hook('head --bytes 40M /dev/urandom >"$TARGET_ROOT/large"'),
+    'extra-data.d/20-wait': hook(`
+      until ls "$DIB_IMAGE_CACHE"/layers/*-*/tree/large >/dev/null 2>&1; do sleep 0.1; done
+      echo waited >"$TMP_MOUNT_PATH/etc/waited"`),
+  });
+  const namespace = ['unshare', '--mount', '--propagation', 'private'];
+  const args = ['-n', '-t', 'tar', '-o', 'lost', 'tiny', 'small', 'large'];
+  const { status, stdout, stderr } = await rig.run('disk-image-create', args, {
+    through: [...namespace, 'bash', '-c', ON_FAULTY_DISK, 'small', rig.cache],
+  });
+  assert.equal(status, 3, stdout + stderr);
+  assert.match(stderr, /ERROR: The disk did not take all that was written to the layer store/);
+  assert.ok(!(await readdir(rig.out)).includes('lost.tar'));
+});
