@@ -14,10 +14,13 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const page = path.join(root, 'docs/commands.md');
 
 const BUILD_FILES = [
-  ['`NAME.TYPE`', 'the images; an old one is renamed aside, see [Guide](guide.md)'],
+  ['`NAME.TYPE`', 'the images; an old one is replaced or renamed aside, see [Guide](guide.md)'],
   ['`$TMPDIR/dib_build.*`, `dib_image.*`', 'work directories, gone at the end'],
   ['`$DIB_IMAGE_CACHE`', 'downloads, and in `layers/` what is not built again'],
-  ['`$DIB_LOCKFILES`', 'locks of downloads (default: `~/.cache/dib/lockfiles`)'],
+  [
+    '`$DIB_LOCKFILES`',
+    'locks of hooks (default: `~/.cache/dib/lockfiles`); of downloads see [Cache](cache.md)',
+  ],
 ];
 
 const SERVICE_FILES = [
@@ -95,7 +98,8 @@ function helpOf(words) {
   if (status !== 0) {
     throw new Error(`${words.join(' ')} --help ended with ${status}: ${stderr}`);
   }
-  return parseHelp(stdout);
+  // Not this machine's, nor that of the line above.
+  return parseHelp(stdout.replaceAll('(default: "UTC")', "(default: the host's)"));
 }
 
 /** A help in its parts. Arguments, options and verbs are rows: the term, and what it means. */

@@ -45,7 +45,7 @@ Environment:
 Examples:
   dib-lint elements
   dib-lint --fix elements/my-element
-  dib-lint --together 'vm debian-minimal my-element' elements/my-element
+  dib-lint --together 'vm block-device-mbr debian-minimal my-element' elements/my-element
       also: do these go together, without a missing element or two hooks of one name?
 
 Exit codes: 0 passed, 1 did not, 2 usage

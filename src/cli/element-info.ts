@@ -32,10 +32,10 @@ Examples:
   eval "$(element-info --env debian-minimal)" && get_image_element_array
   element-info --describe debian-minimal
       its hooks by phase, variables with their defaults, packages
-  element-info --why dpkg vm debian-minimal
+  element-info --why dpkg debian-minimal
       who pulls the element dpkg in
-  element-info --graph vm debian-minimal
-  element-info --graph=dot vm debian-minimal | dot -Tsvg >elements.svg
+  element-info --graph debian-minimal devuser
+  element-info --graph=dot debian-minimal devuser | dot -Tsvg >elements.svg
 
 Exit codes: 0 done, 2 usage, or elements that are missing or do not go together
 `;
