@@ -13,7 +13,7 @@ import { yamlMap } from '../plan/yaml-map.ts';
 import { runTool } from '../sandbox/process.ts';
 import type { SizedDisk } from './disk-size.ts';
 import type { BuildPaths, DiskVariables } from './environment.ts';
-import { assertDiskFits } from './space.ts';
+import { assertDiskFits, placesOf } from './space.ts';
 
 export interface DiskStage extends SizedDisk {
   readonly paths: BuildPaths;
@@ -112,17 +112,29 @@ export async function writeDiskFiles(
   // What is to be mounted where the tree has nothing is empty.
   const mountPoints = plan.fileSystems.flatMap(({ mountPoint }) => mountPoint ?? []);
   await makeMountPoints(stage.paths.targetRoot, mountPoints);
-  await assertDiskFits(stage, plan, work);
-  await writeDisk(
-    plan,
-    {
-      tree: stage.paths.targetRoot,
-      files: byName,
-      workDir: stage.paths.imageDir,
-      sourceDateEpoch: work.sourceDateEpoch,
-    },
-    work.context,
-  );
+  const { imageDir, targetRoot } = stage.paths;
+  const places = await placesOf(work.directory, imageDir);
+  const target = {
+    tree: targetRoot,
+    files: byName,
+    workDir: imageDir,
+    sourceDateEpoch: work.sourceDateEpoch,
+  };
+  const { context } = work;
+  // Beside each other: to go through the tree takes a tenth of the time that it takes to write it.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const fits = assertDiskFits(stage, plan, { places, context });
+  fits.catch(() => stop.abort());
+  // Why it does not fit says more than whoever was writing.
+  for (const outcome of await Promise.allSettled([
+    fits,
+    writeDisk(plan, target, { ...context, signal }),
+  ])) {
+    if (outcome.status === 'rejected') {
+      throw outcome.reason;
+    }
+  }
   const [first] = plan.images;
   const main = byName.get('image0') ?? byName.get(first?.name ?? '');
   if (main === undefined) {

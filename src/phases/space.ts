@@ -64,18 +64,17 @@ export interface DiskToWrite extends SizedDisk {
 }
 
 /**
- * Refuses a disk that the tree does not fit on, or that does not fit on the host, before it is written.
- * File systems that only their own tools know are left to those.
+ * Refuses a disk that the tree does not fit on, or that does not fit on the host. File systems that only their own tools
+ * know are left to those. `places`: as they are before the disk is written.
  *
  * @throws Failed `config` with what is needed and which size would do, `disk-full`.
  */
 export async function assertDiskFits(
   disk: DiskToWrite,
   plan: DiskPlan,
-  { directory, context }: { readonly directory: string; readonly context: Context },
+  { places, context }: { readonly places: readonly Place[]; readonly context: Context },
 ): Promise<void> {
   const tree = disk.paths.targetRoot;
-  const places = await placesOf(directory, disk.paths.imageDir);
   const isWrong = (needs: readonly FileSystemNeed[]): boolean =>
     needs.some(isLacking) ||
     places.some((place) => place.neededBytes(needs) > place.free.freeBytes);
@@ -98,7 +97,7 @@ export async function assertDiskFits(
 }
 
 /** A directory on the host, and what it needs to have room for. */
-interface Place {
+export interface Place {
   readonly at: string;
   readonly what: string;
   readonly free: FreeSpace;
@@ -106,7 +105,7 @@ interface Place {
 }
 
 /** The disks go to one, the parts of volumes that lie in pieces to the other, which may be on the same file system. */
-async function placesOf(directory: string, workDir: string): Promise<readonly Place[]> {
+export async function placesOf(directory: string, workDir: string): Promise<readonly Place[]> {
   const [disks, parts] = await Promise.all([stat(directory), stat(workDir)]);
   const free = await freeSpace(directory);
   if (disks.dev === parts.dev) {

@@ -14,24 +14,28 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { CRC32C_START, crc32c } from '../../../src/cache/crc32c.ts';
 import { stampExt } from '../../../src/disk/stamp-ext.ts';
 
 const DATE = 1_700_000_000;
 const OFFSET = 1 << 20;
 
-const work = await mkdtemp(path.join(tmpdir(), 'stamp-ext-'));
-after(() => rm(work, { recursive: true }));
+let work: string;
+let tree: string;
 
-const tree = path.join(work, 'tree');
-await mkdir(path.join(tree, 'dir'), { recursive: true });
-for (let at = 0; at < 300; at++) {
-  await writeFile(path.join(tree, 'dir', `file${at}`), `${at}\n`);
-}
-await writeFile(path.join(tree, 'old'), 'old\n');
-await utimes(path.join(tree, 'old'), 1_600_000_000, 1_600_000_000);
-await symlink('old', path.join(tree, 'link'));
+before(async () => {
+  work = await mkdtemp(path.join(tmpdir(), 'stamp-ext-'));
+  tree = path.join(work, 'tree');
+  await mkdir(path.join(tree, 'dir'), { recursive: true });
+  for (let at = 0; at < 300; at++) {
+    await writeFile(path.join(tree, 'dir', `file${at}`), `${at}\n`);
+  }
+  await writeFile(path.join(tree, 'old'), 'old\n');
+  await utimes(path.join(tree, 'old'), 1_600_000_000, 1_600_000_000);
+  await symlink('old', path.join(tree, 'link'));
+});
+after(() => rm(work, { recursive: true }));
 
 test('crc32c() of the nine digits is what the standard says, but for its last inversion', () => {
   assert.equal(crc32c(Buffer.from('123456789'), CRC32C_START) ^ -1, 0xe3069283 | 0);
