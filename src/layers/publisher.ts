@@ -116,7 +116,7 @@ export class Publisher {
       if (this.#unsynced.size === 0 && copied.length === 0) {
         return;
       }
-      const argv = ['sync', '--file-system', this.#store.directory] as const;
+      const argv = ['sync', '-f', this.#store.directory] as const;
       const isOnDisk = await runTool(argv, context, { announce: false }).then(
         () => true,
         () => false,
