@@ -68,7 +68,7 @@ export async function cacheCommand(argv: readonly string[]): Promise<number> {
     .option('--again', 'build BUILD from layers and anew, and compare the trees')
     .argument('[BUILD...]', 'with --again: options (after --) and elements of disk-image-create')
     .action((build: readonly string[], given: Given) => {
-      chosen = given.again === true ? () => again(build) : () => verify(build, given);
+      chosen = given.again === true ? () => again(build, given) : () => verify(build, given);
     });
   if (parseArguments(command, argv.length === 0 ? ['--help'] : argv) === 'done') {
     return 0;
@@ -149,7 +149,7 @@ async function show(prefix: string, given: Given): Promise<number> {
   return 0;
 }
 
-async function again(build: readonly string[]): Promise<number> {
+async function again(build: readonly string[], { imageCache }: Given): Promise<number> {
   if (build.length === 0) {
     throw usageError(
       'What is to be built again is missing',
@@ -157,7 +157,10 @@ async function again(build: readonly string[]): Promise<number> {
     );
   }
   const { verifyAgain } = await import('./cache-verify-again.ts');
-  return verifyAgain(build);
+  return verifyAgain([
+    ...(imageCache === undefined ? [] : ['--image-cache', imageCache]),
+    ...build,
+  ]);
 }
 
 async function verify(words: readonly string[], given: Given): Promise<number> {

@@ -435,10 +435,13 @@ test('dibkit cache verify --again finds what an element does not declare', async
   const build = ['-n', '--', 'tiny', 'reads-outside'];
   // Layers are what this is about, and nobody is asked anything.
   const env = { DIB_NO_LAYERS: '1', break: 'before-root' };
-  const again = () => rig.run('dibkit', ['cache', 'verify', '--again', '--', ...build], { env });
+  const other = path.join(rig.dir, 'other');
+  const verify = ['cache', 'verify', '--image-cache', other, '--again', '--', ...build];
+  const again = () => rig.run('dibkit', verify, { env });
   const same = await again();
   assert.equal(same.status, 0, `${same.stdout}${same.stderr}`);
   assert.match(same.stdout, /What the layers have is what a new build makes/);
+  assert.ok((await readdir(path.join(other, 'layers'))).some((name) => name.includes('-')));
   await writeFile(outside, 'after\n');
   const stale = await again();
   assert.equal(stale.status, 4, `${stale.stdout}${stale.stderr}`);
