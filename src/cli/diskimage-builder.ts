@@ -20,10 +20,10 @@ A FILE is a list of images:
 
 Entries with the same imagename are one image: lists grow, the keys of maps and all other values are
 replaced by later ones; an entry without a name belongs to the image before it. Several files are
-read as if they were one. Options of disk-image-create are properties under their long names, but for those of
-layers (set DIB_NO_LAYERS and DIB_CACHE_... in environment), --events, --resume and --explain; the
-others are 'arch', 'types', 'elements', 'packages', 'debug-trace', 'uncompressed', 'clear',
-'skip-base', 'environment' and 'ramdisk' (true: ramdisk-image-create builds it).
+read as if they were one. Options of disk-image-create are properties under their long names, but
+for --events, --resume, --explain, and those of layers (set DIB_NO_LAYERS and DIB_CACHE_... in
+'environment'); the others are 'arch', 'types', 'elements', 'packages', 'debug-trace',
+'uncompressed', 'clear', 'skip-base', 'environment' and 'ramdisk' (true: ramdisk-image-create builds it).
 
 Environment:
   as for disk-image-create; an image's 'environment' wins over it

@@ -121,7 +121,9 @@ export class Publisher {
         () => true,
         () => false,
       );
-      context.signal.throwIfAborted();
+      if (context.signal.aborted) {
+        return;
+      }
       if (!isOnDisk) {
         await this.#lose(copied);
         return;

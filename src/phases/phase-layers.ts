@@ -1,67 +1,28 @@
 /**
  * One phase after the other on the layer chain: what need not run because a layer has it, and what is
  * recorded of what runs.
- *
- * A phase is cut after hooks that took long, so that a change in a later one does not repeat them. A cut
- * costs a tenth of a second (measured, see docs/architecture.md).
  */
 import path from 'node:path';
-import type { HookTree } from '../elements/hook-tree.ts';
-import type { ResolvedElement } from '../elements/resolve.ts';
 import type { Context } from '../events/event.ts';
-import { type Beside, besideNow, restoreBeside, saveBeside } from '../layers/beside.ts';
+import { besideNow, restoreBeside, saveBeside } from '../layers/beside.ts';
 import type { LayerChain } from '../layers/chain.ts';
 import { missReasons } from '../layers/explain.ts';
 import { textReader } from '../layers/lookup.ts';
-import { mayCut } from '../layers/lower-names.ts';
 import { type PhaseInputs, usedInputs } from '../layers/match.ts';
 import type { StoredLayer } from '../layers/store.ts';
 import { readSince } from '../layers/trace.ts';
 import type { Mount } from '../sandbox/mounts.ts';
+import { isCutHere } from './cut.ts';
 import { spokenFor } from './declared-network.ts';
-import { type EnvironmentRequest, phaseEnvironment } from './environment.ts';
+import { phaseEnvironment } from './environment.ts';
 import { FINGERPRINT_FOLDER, type Fingerprint } from './fingerprints.ts';
+import type { LayerSetup, PhaseEntry } from './layer-setup.ts';
 import { readNamedInputs } from './named-inputs.ts';
 import { askFingerprint } from './phase-hooks.ts';
-import { type BuildInputs, visibleNames } from './phase-inputs.ts';
+import { visibleNames } from './phase-inputs.ts';
 import { PhaseTrace } from './phase-trace.ts';
-import { PHASES, type Phase, type PhaseName } from './table.ts';
+import { PHASES } from './table.ts';
 import { HooksCopy } from './target-hooks.ts';
-
-/** After hooks that took this long together there is a layer's end, in milliseconds. */
-const CUT_AFTER_MS = 2000;
-
-/** The same in the last phases, where hooks are that people change most: a build has one cut more at most, or two. */
-const LATE_CUT_AFTER_MS = 1000;
-
-/** The same in the first layer, which is a plain directory: packages are installed faster there than in an overlay. */
-const FIRST_CUT_AFTER_MS = 30_000;
-
-export interface LayerSetup {
-  readonly chain: LayerChain;
-  readonly build: BuildInputs;
-  readonly runPaths: ReadonlyMap<string, string>;
-  readonly beside: Beside;
-  /** Where hooks in the target have their copy of the hook tree mounted. */
-  readonly hooksCopy: string;
-  readonly elements: readonly ResolvedElement[];
-  readonly tree: Pick<HookTree, 'elementOf'>;
-  /** The first phase that runs anew, whatever there is. */
-  readonly from?: PhaseName;
-}
-
-export interface PhaseEntry {
-  readonly phase: Phase;
-  /** That the phase would run, in order. */
-  readonly hooks: readonly string[];
-  readonly environment: EnvironmentRequest;
-  /** What the engine puts into the tree before the phase. */
-  readonly engine: Readonly<Record<string, string>>;
-  /** How many hooks are done when the build first stops in this phase; absent when it does not. */
-  readonly beforeStop?: number | undefined;
-  /** What `fingerprint.d` says, where it has been asked already. */
-  readonly asked?: Promise<Fingerprint>;
-}
 
 export class PhaseLayers {
   /** That hooks in the target see, while it is noted what they read. */
@@ -155,14 +116,8 @@ export class PhaseLayers {
   get wantsCut(): boolean {
     const { broken, keys } = this.chain;
     const took = (this.#trace?.durationMs ?? 0) - this.#triedAtMs;
-    return broken === undefined && took >= this.#leastMs && mayCut(keys.length);
-  }
-
-  get #leastMs(): number {
-    if (this.chain.keys.length === 0) {
-      return FIRST_CUT_AFTER_MS;
-    }
-    return this.#entry?.phase.stage === 'disk' ? LATE_CUT_AFTER_MS : CUT_AFTER_MS;
+    const stage = this.#entry?.phase.stage ?? 'root';
+    return broken === undefined && isCutHere(took, { stage, layers: keys.length });
   }
 
   /** Keeps what these hooks did as a layer; false when it goes into the next one. `remount`: as in `LayerChain.keep`. */
