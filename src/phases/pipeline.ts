@@ -326,6 +326,7 @@ async function writeImages(
       ...(disks === undefined ? {} : { rawDisk: disks.main, otherDisks: disks.others }),
       ...(wantsContainer(plan) ? { container: await containerImageOf(build, tree, context) } : {}),
       complete: async (finished) => {
+        await run.tree.layers?.chain.assertOnDisk();
         const request = { order: run.order, tree: run.tree, disk, identity };
         // A disk in memory takes as long to remove as an image to copy: beside each other, and not when the build ends.
         await Promise.all([
@@ -334,7 +335,6 @@ async function writeImages(
             ? undefined
             : rm(disks.main, { force: true }),
         ]);
-        await run.tree.layers?.chain.assertOnDisk();
       },
     },
     context,
