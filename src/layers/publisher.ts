@@ -21,6 +21,9 @@ import {
 } from './store.ts';
 import { currentBoot } from './whole.ts';
 
+/** So many bytes of copies are left to the kernel, which gets to them late: all at once, and beside the images. */
+const FLUSH_BYTES = 32 * 2 ** 20;
+
 /** A layer that is complete, but for what its tree measures. */
 export interface MadeLayer {
   /** Has `tree/`, `hooks/` and so on; not in use by anybody who writes. */
@@ -60,6 +63,8 @@ export class Publisher {
   readonly #unsynced = new Set<string>();
   /** Layers that this build has copied, and may have used from there. */
   readonly #copied: string[] = [];
+  /** What copies have that the disk may not have taken. */
+  #unflushedBytes = 0;
   #lost: Failed | undefined;
   #number = 0;
 
@@ -112,27 +117,35 @@ export class Publisher {
    */
   sync(what: { readonly copies: boolean }, context: Context): void {
     this.afterwards(async () => {
-      const copied = what.copies ? this.#copied : [];
-      if (this.#unsynced.size === 0 && copied.length === 0) {
-        return;
+      if (this.#unsynced.size > 0 || (what.copies && this.#unflushedBytes > 0)) {
+        await this.#flush(context, 'urgent');
       }
-      const argv = ['sync', '-f', this.#store.directory] as const;
-      const isOnDisk = await runTool(argv, context, { announce: false }).then(
-        () => true,
-        () => false,
-      );
-      if (context.signal.aborted) {
-        return;
-      }
-      if (!isOnDisk) {
-        await this.#lose(copied);
-        return;
-      }
-      for (const layer of this.#unsynced) {
-        await rm(unsyncedMark(layer), { force: true });
-      }
-      this.#unsynced.clear();
     });
+  }
+
+  /** Has the disk take all that has been written to the store. */
+  async #flush(context: Context, how: 'urgent' | 'beside'): Promise<void> {
+    const argv = ['sync', '-f', this.#store.directory] as const;
+    const running =
+      how === 'urgent'
+        ? runTool(argv, context, { announce: false })
+        : this.#beside.run(argv, context);
+    const isOnDisk = await running.then(
+      () => true,
+      () => false,
+    );
+    if (context.signal.aborted) {
+      return;
+    }
+    if (!isOnDisk) {
+      await this.#lose(this.#copied);
+      return;
+    }
+    this.#unflushedBytes = 0;
+    for (const layer of this.#unsynced) {
+      await rm(unsyncedMark(layer), { force: true });
+    }
+    this.#unsynced.clear();
   }
 
   /**
@@ -211,9 +224,14 @@ export class Publisher {
       );
       await this.#store.publish(copy, { ...record, ...measured });
       this.#copied.push(this.#store.pathOf(record.key));
+      // One that is empty has its record.
+      this.#unflushedBytes += measured.sizeBytes + 1;
     } catch (error) {
       await rm(copy, { recursive: true, force: true });
       throw error;
+    }
+    if (this.#unflushedBytes > FLUSH_BYTES) {
+      await this.#flush(context, 'beside');
     }
   }
 }
