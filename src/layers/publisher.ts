@@ -1,8 +1,8 @@
 /**
  * Layers on their way into the store, one after the other, beside the build that goes on.
  *
- * A layer that was made in memory is copied once; one that was made in the store's file system is only
- * renamed. What cannot be put there (a full disk) ends the keeping, not the build.
+ * A layer that was made in memory is copied once, and flushed to the disk; one that was made in the store's file system
+ * is only renamed. What cannot be put there (a full disk) ends the keeping, not the build.
  */
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -21,7 +21,7 @@ import {
 } from './store.ts';
 import { currentBoot } from './whole.ts';
 
-/** So many bytes of copies are left to the kernel, which gets to them late: all at once, and beside the images. */
+/** No more of the copies is left to the kernel, which gets to it late: all at once, beside the writing of images. */
 const FLUSH_BYTES = 32 * 2 ** 20;
 
 /** A layer that is complete, but for what its tree measures. */

@@ -1,7 +1,7 @@
 /**
- * Whether a layer survived a loss of power. Those that are copied into the store are not flushed to the disk: after
- * the machine has started anew, each is looked at once before it is used. File systems that order data before
- * sizes (ext4, xfs, btrfs) show a file that was lost in the listing. What was made in the store is flushed at the
+ * Whether a layer survived a loss of power. Those that are copied into the store are there before they are flushed to
+ * the disk: after the machine has started anew, each is looked at once before it is used. File systems that order data
+ * before sizes (ext4, xfs, btrfs) show a file that was lost in the listing. What was made in the store is flushed at the
  * end of the build, or is not used.
  */
 import { readFile, writeFile } from 'node:fs/promises';

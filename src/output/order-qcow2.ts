@@ -30,8 +30,8 @@ import {
 } from './qcow2-tables.ts';
 import { zstdFrameBytes } from './zstd-frame.ts';
 
-/** Of what is moved to the front, in memory. */
-const MOST_IN_MEMORY = 32 << 20;
+/** Of what is moved to the front, in memory. Kernels, initramfs and fonts of a small system are 50 MB that do not compress. */
+const MOST_IN_MEMORY = 64 << 20;
 
 /**
  * Puts `file` in order; false, and nothing is done, when it is another kind of qcow2 than we know. Needs room for
