@@ -267,12 +267,13 @@ export class LayerChain {
   /**
    * Makes a layer of what was done since `begin`; false when the tree goes on as it is. One in memory gets
    * into the store beside what comes next: `settle` waits for it. `remount`: the work goes on, with these mounts in
-   * the tree; where that can be done in one go, `mounted` says so.
+   * the tree; where that can be done in one go, `mounted` says so. @throws Failed `host` as `assertOnDisk`
    */
   async keep(request: KeepRequest, context: Context, remount?: readonly Mount[]): Promise<boolean> {
     if (this.broken !== undefined) {
       return false;
     }
+    this.#publisher.assertNotLost();
     const special = specialFile(this.#request.hooksDir, request.hooksWritten);
     if (special !== undefined) {
       this.breakOff(`${special} in the hook tree is no file that can be copied`);

@@ -154,6 +154,11 @@ export class Publisher {
    */
   async assertOnDisk(): Promise<void> {
     await this.#queue;
+    this.assertNotLost();
+  }
+
+  /** What is known so far: no hook need run on what the disk has lost. @throws Failed `host` */
+  assertNotLost(): void {
     if (this.#lost !== undefined) {
       throw this.#lost;
     }

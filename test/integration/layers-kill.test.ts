@@ -247,11 +247,11 @@ exit "$status"
 
 /** A large copy gets to the disk while later hooks run; small ones do together, beside the images. */
 const LOST = [
-  { when: 'while hooks run', bytes: '40M', seen: 'torn' },
-  { when: 'beside the images', bytes: '26M', seen: 'tree/large' },
+  { when: 'while hooks run', bytes: '40M', seen: 'torn', goesOn: false },
+  { when: 'beside the images', bytes: '26M', seen: 'tree/large', goesOn: true },
 ];
 
-for (const { when, bytes, seen } of LOST) {
+for (const { when, bytes, seen, goesOn } of LOST) {
   test(
     `no image is made of layers that the disk with the store has lost ${when}`,
     noExt4,
@@ -262,6 +262,7 @@ for (const { when, bytes, seen } of LOST) {
         'extra-data.d/20-wait': hook(`
         until ls "$DIB_IMAGE_CACHE"/layers/*-*/${seen} >/dev/null 2>&1; do sleep 0.1; done
         echo waited >"$TMP_MOUNT_PATH/etc/waited"`),
+        'post-root.d/50-late': hook('echo a late hook runs'),
       });
       const namespace = ['unshare', '--mount', '--propagation', 'private'];
       const args = ['-n', '-t', 'tgz', '-o', 'lost', 'tiny', 'small', 'large'];
@@ -271,6 +272,7 @@ for (const { when, bytes, seen } of LOST) {
       assert.equal(status, 3, stdout + stderr);
       assert.match(stderr, /ERROR: The disk did not take all that was written to the layer store/);
       assert.doesNotMatch(stdout, /^kept image/m);
+      assert.equal(stdout.includes('a late hook runs'), goesOn, stdout);
       assert.ok(!(await readdir(rig.out)).includes('lost.tgz'));
     },
   );
