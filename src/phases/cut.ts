@@ -11,7 +11,7 @@ const CUT_AFTER_MS = 2000;
 /** The same in the last phases, where hooks are that people change most: a build has one cut more at most, or two. */
 const LATE_CUT_AFTER_MS = 1000;
 
-/** The same in the first layer, which is a plain directory: packages are installed faster there than in an overlay. */
+/** The same in the first layer, which is a plain directory: programs that make many small files are faster there. */
 const FIRST_CUT_AFTER_MS = 30_000;
 
 /** Whether a layer ends behind hooks that `tookMs` together; `layers`: how many there are below it. */

@@ -112,6 +112,12 @@ const SIZES_KIB = [16, 3000, 4800, 5100, 16000];
 const FULL_STORE =
   /not kept for the next build: No space left on the device with the layer store, '.*dibkit cache prune/;
 
+/** What a command is run through, for a script of bash with mounts of its own; the command is its last words. */
+function withMounts(script: string, ...words: readonly string[]): string[] {
+  const namespace = ['unshare', '--mount', '--propagation', 'private'];
+  return [...namespace, 'bash', '-c', script, 'mounts', ...words];
+}
+
 /** Builds with a store of so many KiB, which must be whole afterwards. */
 async function buildWithSmallStore(
   rig: Rig,
@@ -120,21 +126,11 @@ async function buildWithSmallStore(
 ): Promise<Result> {
   const verify = path.join(rig.dir, 'verified');
   await writeFile(verify, '');
-  const namespace = ['unshare', '--mount', '--propagation', 'private'];
   const result = await rig.run(
     'disk-image-create',
     ['-n', '-t', 'tar', '-o', 'x', ...options, 'tiny', 'small'],
     {
-      through: [
-        ...namespace,
-        'bash',
-        '-c',
-        WITH_SMALL_STORE,
-        'small',
-        `${kib}k`,
-        rig.cache,
-        verify,
-      ],
+      through: withMounts(WITH_SMALL_STORE, `${kib}k`, rig.cache, verify),
     },
   );
   const said = `${kib} KiB: ${result.stderr}`;
@@ -184,10 +180,9 @@ test('a store that gets full while layers are chosen or kept costs these, not th
     ),
     'root.d/20-fill': hook(`if ${when('keep')}; then ${fill}; fi`),
   });
-  const through = ['unshare', '--mount', '--propagation', 'private', 'bash', '-c', UNTIL_FULL];
   const args = ['-n', '-t', 'tar', '-o', 'x', 'tiny', 'small', 'filling'];
   const { status, stdout, stderr } = await rig.run('disk-image-create', args, {
-    through: [...through, 'full', rig.cache, full],
+    through: withMounts(UNTIL_FULL, rig.cache, full),
   });
   assert.equal(status, 0, stdout + stderr);
   const room = "No space left on the device with the layer store, '.*dibkit cache prune";
@@ -221,10 +216,9 @@ test(
       echo filled >"$TMP_MOUNT_PATH/etc/filled"`),
       'post-root.d/20-look': hook('grep --quiet filled "$TMP_MOUNT_PATH/etc/filled"'),
     });
-    const namespace = ['unshare', '--mount', '--propagation', 'private'];
     const args = ['-n', '-t', 'tar', '-o', 'x', 'tiny', 'small', 'filling'];
     const { status, stdout, stderr } = await rig.run('disk-image-create', args, {
-      through: [...namespace, 'bash', '-c', ON_SMALL_EXT4, 'small', rig.cache],
+      through: withMounts(ON_SMALL_EXT4, rig.cache),
     });
     assert.equal(status, 0, stdout + stderr);
     assert.match(stdout, FULL_STORE);
@@ -260,14 +254,13 @@ for (const { when, bytes, seen, goesOn } of LOST) {
       await rig.element('large', {
         'root.d/90-large': hook(`head --bytes ${bytes} /dev/urandom >"$TARGET_ROOT/large"`),
         'extra-data.d/20-wait': hook(`
-        until ls "$DIB_IMAGE_CACHE"/layers/*-*/${seen} >/dev/null 2>&1; do sleep 0.1; done
+        until ls "$DIB_IMAGE_CACHE"/layers/*-*/${seen} >/dev/null 2>&1 || [ "$SECONDS" -gt 60 ]; do sleep 0.1; done
         echo waited >"$TMP_MOUNT_PATH/etc/waited"`),
         'post-root.d/50-late': hook('echo a late hook runs'),
       });
-      const namespace = ['unshare', '--mount', '--propagation', 'private'];
       const args = ['-n', '-t', 'tgz', '-o', 'lost', 'tiny', 'small', 'large'];
       const { status, stdout, stderr } = await rig.run('disk-image-create', args, {
-        through: [...namespace, 'bash', '-c', ON_FAULTY_DISK, 'small', rig.cache],
+        through: withMounts(ON_FAULTY_DISK, rig.cache),
       });
       assert.equal(status, 3, stdout + stderr);
       assert.match(stderr, /ERROR: The disk did not take all that was written to the layer store/);
